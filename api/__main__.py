@@ -1,49 +1,56 @@
-"""Start the API process, listening on its address or on a socket inherited from ``evenkeel up``."""
+"""Start the API process, listening on its address or on a socket inherited from ``evenkeel up``.
+
+Heavy modules are imported where Ctrl-C is caught, because that takes a second or more.
+"""
 
 import argparse
 import os
 import socket
 import sys
+from functools import partial
 
-import uvicorn
-
-from api.app import create_app
+from shared.db.api_keys import has_keys
+from shared.encoders.model_dirs import find_model_dirs_problem
 from shared.infra import log
-from shared.infra.settings import Settings, describe_missing_key
+from shared.infra.private_files import keep_files_private
+from shared.infra.settings import Settings, describe_missing_key, read_settings_or_exit
 
-KEEP_ALIVE_TIMEOUT_S = 30
-SHUTDOWN_TIMEOUT_S = 3  # a half-sent request must not keep the process alive
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     parser.add_argument("--fd", type=int, help="file descriptor of an inherited listening socket")
     arguments = parser.parse_args()
-    settings = Settings()
+    keep_files_private()
+    settings = read_settings_or_exit()
     log.configure_logging(settings.log_level)
-    refusal = describe_missing_key(settings)
+    refusal = describe_missing_key(
+        settings, partial(has_keys, settings.resolved_database_url)
+    ) or find_model_dirs_problem(settings.model_folders)
     if refusal is not None:
         sys.stderr.write(f"{refusal}\n")
         return 2
-    config = _create_server_config(settings)
-    sockets = [socket.socket(fileno=arguments.fd)] if arguments.fd is not None else None
-    os.environ.pop("EVENKEEL_API_KEY", None)  # child processes of this one do not need it
-    uvicorn.Server(config).run(sockets=sockets)
+    _serve(settings, arguments.fd)
     return 0
 
 
-def _create_server_config(settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-        timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
-    )
+def _serve(settings: Settings, descriptor: int | None) -> None:
+    import uvicorn
+
+    from api.app import create_app
+    from api.transport.server import build_server_config
+
+    config = build_server_config(create_app(settings), settings)
+    sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
+    for name in ("EVENKEEL_API_KEY", "EVENKEEL_SECRET_KEY"):  # its child processes need neither
+        os.environ.pop(name, None)
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        exit_code = main()
+    except KeyboardInterrupt:  # Uvicorn raises it once it has shut down
+        exit_code = INTERRUPTED
+    sys.exit(exit_code)

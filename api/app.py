@@ -5,9 +5,11 @@ CONTRIBUTING.md ("Add an endpoint") lists every place that a new endpoint needs.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.formparsers import MultiPartParser
 
 from api import errors
 from api.classifications.routes import router as classifications
@@ -15,8 +17,10 @@ from api.comparisons.routes import router as comparisons
 from api.dependencies import create_services
 from api.files.routes import router as files
 from api.health.routes import router as health
+from api.home.routes import router as home
 from api.jobs.action_routes import router as job_actions
 from api.jobs.routes import router as jobs
+from api.middleware.body_limits import MAX_BYTES_IN_MEMORY
 from api.middleware.guard import RequestGuard
 from api.middleware.request_id import RequestIdMiddleware
 from api.models.routes import router as models
@@ -50,10 +54,12 @@ ROUTERS = (
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the ASGI application; without ``settings`` they come from the environment."""
     app_settings = settings or Settings()
+    MultiPartParser.spool_max_size = MAX_BYTES_IN_MEMORY  # Starlette has no other way to say it
     app = _create_bare_app(app_settings)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(check_query_parameters)])
     app.include_router(health)
+    app.include_router(home)
     errors.install_error_handlers(app)
     document.install_openapi(app, app_settings)
     app.add_middleware(RequestGuard, settings=app_settings)
@@ -70,12 +76,17 @@ def _create_bare_app(settings: Settings) -> FastAPI:
         yield
         app.state.services.close()
 
-    return FastAPIOffline(  # its /docs loads nothing from the internet
-        redoc_url=None,
+    create = (
+        partial(FastAPIOffline, redoc_url=None)  # its /docs loads nothing from the internet
+        if settings.api_docs
+        else partial(FastAPI, openapi_url=None, docs_url=None, redoc_url=None)
+    )
+    return create(
         title="Evenkeel",
         summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
         version=get_version(),
         lifespan=lifespan,
         redirect_slashes=False,
+        form_limits={"max_files": 2, "max_fields": 16, "max_part_size": 64 * 1024},
         generate_unique_id_function=get_operation_id,
     )

@@ -17,7 +17,15 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from shared.domain.errors import InvalidRequest, ServiceError, ServiceUnavailable
+from api.hosted_fields import describe_unsupported_field, describe_unsupported_value
+from shared.domain.errors import DiskFull, InvalidRequest, ServiceError, ServiceUnavailable
+from shared.domain.invalid_values import (
+    InvalidField,
+    describe_invalid_value,
+    find_invalid_field,
+)
+from shared.domain.wording import choose_verb
+from shared.infra.storage_errors import StorageUnavailable, is_disk_full
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +34,8 @@ ERROR_CODES_KEY = "x-errors"
 MAX_SHOWN_PATH = 200
 MAX_SHOWN_NAME = 120
 _HTTP_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-_UNION_BRANCHES = frozenset(
-    {
-        "int",
-        "float",
-        "str",
-        "bool",
-        "constrained-int",
-        "constrained-float",
-        "constrained-str",
-        "dict",
-    }
-)
+OWN_MESSAGES = frozenset({"input_form"})
+"""Types of errors whose messages are this service's own and follow the name of the field."""
 
 
 class ErrorDetail(BaseModel):
@@ -99,7 +97,7 @@ def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, An
 
 
 def to_error_response(error: ServiceError) -> JSONResponse:
-    return JSONResponse(error.to_body(), status_code=error.status, headers=error.headers)
+    return JSONResponse(error.to_body(), status_code=error.status, headers=error.response_headers)
 
 
 def to_error_body(error: ServiceError) -> bytes:
@@ -111,51 +109,45 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_exception_handler(OperationalError, _handle_database_error)
+    app.add_exception_handler(OSError, _handle_system_error)
     app.add_exception_handler(Exception, _handle_unexpected_error)
 
 
-def describe_validation_errors(errors: Sequence[ErrorDetails]) -> InvalidRequest:
-    """Describe the first invalid field, with its dotted path as ``param``, and count the others.
-
-    The messages are pydantic's, which quote no input.
-    """
-    errors_by_path: dict[str, list[ErrorDetails]] = {}
-    for error in errors:
-        errors_by_path.setdefault(_format_path(error["loc"][1:]), []).append(error)
-    path, first_errors = next(iter(errors_by_path.items()))
-    description = _describe_field_errors(path, first_errors)
-    others = _describe_others(len(errors_by_path) - 1)
+def describe_validation_errors(errors: Sequence[ErrorDetails], body: object) -> InvalidRequest:
+    """Describe the first invalid field, with its dotted path as ``param``, and count the others."""
+    places: dict[int | str, object] = {error["loc"][0]: None for error in errors}
+    for name in ("query", "path", "header", "cookie"):
+        if name in places:  # their values are not known here, and their names need no telling apart
+            places[name] = {error["loc"][1]: None for error in errors if error["loc"][0] == name}
+    field = find_invalid_field(errors, places | {"body": body})
+    path = ".".join(map(str, field.path[1:]))
+    others = _describe_others(field.others)
+    description = _describe_invalid_field(_truncate_text(path), field)
     return InvalidRequest(f"{description}{others}.", param=_truncate_text(path) or None)
 
 
 def _describe_others(count: int) -> str:
     if not count:
         return ""
-    return f" ({count} more {'field is' if count == 1 else 'fields are'} invalid)"
+    return f" ({count} more {choose_verb(count, 'field is', 'fields are')} invalid)"
 
 
-def _format_path(location: tuple[int | str, ...]) -> str:
-    head, *rest = location or ("",)
-    return ".".join([str(head), *(str(part) for part in rest if not _is_union_branch(part))])
-
-
-def _is_union_branch(part: int | str) -> bool:
-    """Return whether a part of pydantic's location names the tried branch of a union, not a field.
-
-    For example ``constrained-int`` or ``literal['auto']``.
-    """
-    return isinstance(part, str) and (any(c in part for c in "[(") or part in _UNION_BRANCHES)
-
-
-def _describe_field_errors(path: str, errors: Sequence[ErrorDetails]) -> str:
-    name = _truncate_text(path) or "The request body"
-    if errors[0]["type"] == "extra_forbidden":
-        return f"Unknown field {name}"
-    if errors[0]["type"] == "missing":
+def _describe_invalid_field(path: str, field: InvalidField) -> str:
+    name = path or "The request body"
+    error = field.errors[0]
+    if field.is_unknown:
+        return describe_unsupported_field(path) or f"Unknown field {name}"
+    if field.is_missing:
         return f"{name} is required"
-    # each branch of a union reports a separate error
-    messages = dict.fromkeys(error["msg"].removeprefix("Value error, ") for error in errors)
-    return f"{name}: {', or '.join(messages)}"
+    unsupported = describe_unsupported_value(path, error.get("input"))
+    if unsupported is not None:
+        return unsupported
+    if error["type"] == "value_error":
+        return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    if error["type"] in OWN_MESSAGES:
+        return f"{name} {error['msg']}"
+    subject = f"A key of {name}" if field.is_key else name
+    return f"{subject} {describe_invalid_value(field.errors)}"
 
 
 def _truncate_text(text: str) -> str:
@@ -169,16 +161,14 @@ def _handle_service_error(_request: Request, error: Exception) -> JSONResponse:
 
 def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return to_error_response(describe_validation_errors(error.errors()))
+    return to_error_response(describe_validation_errors(error.errors(), error.body))
 
 
 def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path[:MAX_SHOWN_PATH]
     if error.status_code == 404:
-        return to_error_response(
-            RouteNotFound(f"{request.method} {path} does not exist; see /docs for the API.")
-        )
+        return to_error_response(RouteNotFound(f"{request.method} {path} does not exist."))
     if error.status_code == 405:
         allowed = ", ".join(_list_allowed_methods(request))
         response = to_error_response(
@@ -199,7 +189,28 @@ def _list_allowed_methods(request: Request) -> list[str]:
     return [method for method in _HTTP_METHODS if is_served(method)]
 
 
+def _handle_system_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer a failure of the storage or of a disk with its cause."""
+    if is_disk_full(error):
+        return _refuse_for_full_disk(error)
+    if not isinstance(error, StorageUnavailable):
+        return _handle_unexpected_error(request, error)
+    log.error("storage_unavailable error=%s cause=%s", error, error.__cause__)
+    return to_error_response(ServiceUnavailable(f"{error} Retry shortly."))
+
+
+def _refuse_for_full_disk(error: Exception) -> JSONResponse:
+    log.error("disk_full error=%s", error)
+    return to_error_response(
+        DiskFull(
+            "The disk of the service is full. Delete files, models or jobs, or ask its operator."
+        )
+    )
+
+
 def _handle_database_error(_request: Request, error: Exception) -> JSONResponse:
+    if is_disk_full(error):
+        return _refuse_for_full_disk(error)
     log.error("database_unavailable error=%s", error)
     return to_error_response(ServiceUnavailable("The database does not respond; retry shortly."))
 

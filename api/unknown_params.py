@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from shared.domain.errors import InvalidRequest
 
 MAX_SHOWN_NAME = 80
+MAX_METADATA_PAIRS = 16
 _METADATA_PATTERN = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
 METADATA_PARAMETER = {
@@ -28,7 +29,7 @@ METADATA_PARAMETER = {
         "type": "object",
         "additionalProperties": {"type": "string"},
         "propertyNames": {"minLength": 1, "maxLength": 64},
-        "maxProperties": 16,
+        "maxProperties": MAX_METADATA_PAIRS,
     },
 }
 """OpenAPI definition of what ``read_metadata_filter`` reads; a signature cannot express it."""
@@ -55,12 +56,24 @@ async def check_query_parameters(request: Request) -> None:
     dependants = _list_dependants(request)
     known = {field.alias for dependant in dependants for field in dependant.query_params}
     by_metadata = any(dependant.call is read_metadata_filter for dependant in dependants)
+    if by_metadata:
+        _check_metadata_count(request)
     for name in request.query_params:
         if by_metadata and name == "metadata":
             _check_metadata_parameter(request)
         elif name not in known and not (by_metadata and _METADATA_PATTERN.fullmatch(name)):
             shown = name[:MAX_SHOWN_NAME]
             raise InvalidRequest(f"Unknown query parameter {shown}.", param=shown)
+
+
+def _check_metadata_count(request: Request) -> None:
+    """Raise InvalidRequest for more pairs, each a condition of the query, than a job has."""
+    count = sum(map(bool, map(_METADATA_PATTERN.fullmatch, request.query_params)))
+    if count > MAX_METADATA_PAIRS:
+        raise InvalidRequest(
+            f"The filter has {count:,} metadata pairs, but a job has at most {MAX_METADATA_PAIRS}.",
+            param="metadata",
+        )
 
 
 def _check_metadata_parameter(request: Request) -> None:

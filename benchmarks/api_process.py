@@ -3,9 +3,10 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from cli.up import is_healthy, open_listener
 from shared.infra.child_process import (
@@ -16,14 +17,16 @@ from shared.infra.child_process import (
 
 
 @contextmanager
-def run_api(home: Path, database_url: str) -> Iterator[int]:
-    """Run one API process without a broker and yield its port."""
+def run_api(
+    home: Path, database_url: str, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[int]:
+    """Run one API process without a broker and yield its port; ``settings`` by variable."""
     log_path = home / "api.log"
     with open_listener("127.0.0.1", 0) as listener, log_path.open("wb") as log:
         api = subprocess.Popen(
             build_module_command("api", "--fd", str(listener.fileno())),
             pass_fds=[listener.fileno()],
-            env=_build_environment(home, database_url),
+            env=_build_environment(home, database_url) | dict(settings),
             stdout=log,
             stderr=log,
             preexec_fn=make_parent_death_hook(),

@@ -126,14 +126,14 @@ def _create_job(settings: Settings, runs: int, model: str) -> tuple[str, str]:
     """Create a job through the API; returns the ids of the job and of its training file."""
     data = settings.home / "docstrings.csv"
     write_dataset(data, 560)
-    with TestClient(create_app(settings)) as http:
+    with TestClient(create_app(settings), base_url="http://localhost") as http:
         answer = http.post("/v1/files", files={"file": (data.name, data.read_bytes())})
         file_id = answer.raise_for_status().json()["id"]
         body = {
             "training_file": file_id,
             "model": model,
             "runs": {"num_seeds": runs},
-            "recipe": {"max_steps": STEPS, "reinit_layers": 1},
+            "recipe": {"max_steps": STEPS, "reinit_layers": 1, "learning_rate": 6.4e-4},
         }
         answer = http.post("/v1/fine_tuning/jobs", json=body)
         return answer.raise_for_status().json()["id"], file_id

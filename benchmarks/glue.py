@@ -53,15 +53,20 @@ TASKS = {
 }
 
 
+def has_glue_folder() -> bool:
+    """Whether the environment names an existing folder of the data."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return bool(named) and Path(str(named)).is_dir()
+
+
 def get_glue_folder() -> Path:
     """Return the folder of the data; raises SystemExit if it is not set or does not exist."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if not named or not Path(named).is_dir():
+    if not has_glue_folder():
         raise SystemExit(
             f"Set {FOLDER_VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and "
             "<task>/dev.tsv."
         )
-    return Path(named)
+    return Path(os.environ[FOLDER_VARIABLE])
 
 
 def write_subset(source: Path, task: GlueTask, rows: int, target: Path) -> Path:

@@ -73,7 +73,7 @@ def _create_job(url: str, home: Path) -> str:
     write_dataset(home / DATA_FILENAME, 560)
     with Client(url) as client:
         file = client.upload_file(home / DATA_FILENAME)
-        recipe = {"max_steps": STEPS, "reinit_layers": 1}
+        recipe = {"max_steps": STEPS, "reinit_layers": 1, "learning_rate": 6.4e-4}
         return client.create_job(
             {"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}
         ).id

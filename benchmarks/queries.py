@@ -104,7 +104,7 @@ def _time_requests(
 def _count_statements(settings: Settings, kinds: Sequence[RequestKind]) -> dict[str, int]:
     """Count the SQL statements of one request of each kind."""
     counts = {}
-    with TestClient(create_app(settings)) as http:
+    with TestClient(create_app(settings), base_url="http://localhost") as http:
         engine = http.app.state.services.database.engine  # type: ignore[attr-defined]
         for kind in kinds:
             with record_statements(engine) as statements:

@@ -24,7 +24,8 @@ from benchmarks.stability_page import RECIPES, JsonObject, RecipeResult, TaskRes
 from cli.api_models import Job
 from cli.client import Client
 from cli.demo import run_child_service
-from cli.follow import FollowedJob, follow_jobs
+from cli.follow import follow_jobs
+from cli.progress import FollowedJob
 from cli.tables import format_job
 from shared.domain.states import JobState
 from shared.encoders.catalogue import OFFLINE_ENCODER

@@ -14,6 +14,8 @@ from typing import BinaryIO, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from shared.domain.visible_text import show_controls
+
 MAX_LOG_BYTES = 4_000_000  # of each of a child's two log files, the current and the previous one
 MAX_LINE_BYTES = 64 * 1024  # a longer line is split, so that memory stays bounded
 TAIL_LINES = 5
@@ -57,7 +59,8 @@ class ChildOutput:
             }
 
     def write_line(self, name: str, text: str) -> None:
-        """Write a line of a child's output."""
+        """Write a line of a child's output, its control characters as code points."""
+        text = show_controls(text)
         self._tails[name].append(text)
         if name in self._log_handlers:
             self._log_handlers[name].emit(logging.makeLogRecord({"msg": text}))

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -21,9 +21,11 @@ from cli.api_models import (
     Event,
     EventList,
     File,
+    FileList,
     Job,
     JobList,
     Model,
+    ModelList,
     Preview,
     Profile,
     Queue,
@@ -33,8 +35,10 @@ from cli.api_models import (
     RunList,
     RunMetrics,
     Series,
+    StorageUsage,
 )
-from cli.transport import ResponseModel, Transport
+from cli.transport import ResponseModel
+from cli.upload_client import UploadClient
 from shared.report import StabilityReport
 from shared.timings import CLIENT_TIMEOUT_S
 
@@ -42,7 +46,7 @@ _CHUNK_BYTES: Final = 1 << 20
 _JOBS_PATH: Final = "/v1/fine_tuning/jobs"
 
 
-class Client(Transport):
+class Client(UploadClient):
     """One method per operation of the API."""
 
     def upload_file(self, path: Path) -> File:
@@ -52,15 +56,20 @@ class Client(Transport):
                 response = self._http.post(
                     "/v1/files", files={"file": (path.name, stream)}, data={"purpose": "fine-tune"}
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 raise self._build_unreachable_error(error) from error
         return self._parse_response(File, self._check_response(response))
 
     def get_file(self, file_id: str) -> File:
         return self._fetch_model(File, _build_file_path(file_id))
 
+    def list_file_page(self, limit: int, after: str | None = None) -> FileList:
+        """List a page of files, newest first, from the one that follows ``after``."""
+        query = {"limit": limit} | ({} if after is None else {"after": after})
+        return self._fetch_model(FileList, f"/v1/files?{urlencode(query)}")
+
     def delete_file(self, file_id: str) -> None:
-        self._send_request("DELETE", _build_file_path(file_id))
+        self._delete(_build_file_path(file_id))
 
     def validate_file(self, file_id: str, task: dict[str, Any]) -> Profile:
         """Read the file's profile under this task."""
@@ -88,9 +97,12 @@ class Client(Transport):
     def list_jobs(self, limit: int, metadata: Mapping[str, str] | None = None) -> list[Job]:
         """List the newest jobs that have all of the given metadata."""
         wanted = {f"metadata[{key}]": value for key, value in (metadata or {}).items()}
-        return self._fetch_model(
-            JobList, f"{_JOBS_PATH}?{urlencode({'limit': limit, **wanted})}"
-        ).data
+        return self.list_job_page(limit, **wanted).data
+
+    def list_job_page(self, limit: int, after: str | None = None, **filters: str) -> JobList:
+        """List a page of jobs, newest first, from the one that follows ``after``."""
+        query = {"limit": limit, **filters} | ({} if after is None else {"after": after})
+        return self._fetch_model(JobList, f"{_JOBS_PATH}?{urlencode(query)}")
 
     def extend_job(self, job_id: str, num_seeds: int) -> Job:
         return self._post_idempotent(
@@ -101,7 +113,7 @@ class Client(Transport):
         return self._post_idempotent(Job, f"{_build_job_path(job_id)}/clone", changes)
 
     def delete_job(self, job_id: str) -> None:
-        self._send_request("DELETE", _build_job_path(job_id))
+        self._delete(_build_job_path(job_id))
 
     def list_events(self, job_id: str, limit: int) -> list[Event]:
         """List the latest events, newest first."""
@@ -117,12 +129,20 @@ class Client(Transport):
         with self._http.stream(
             "GET", f"{_build_job_path(job_id)}/events?stream=true", headers=headers
         ) as response:
-            if response.is_error:
+            if not response.is_success:
                 response.read()
             yield self._check_response(response).iter_lines()
 
     def list_runs(self, job_id: str, purpose: str = "main") -> list[Run]:
         return self._fetch_model(RunList, f"{_build_job_path(job_id)}/runs?purpose={purpose}").data
+
+    def get_run_log(self, job_id: str, run_id: str) -> str:
+        """Return the log of the run's latest attempt; empty until the attempt has ended."""
+        path = f"{_build_job_path(job_id)}/runs/{quote(run_id, safe='')}/logs"
+        response = self._send_request("GET", path)
+        if not response.headers.get("content-type", "").startswith("text/plain"):
+            raise self._build_mismatch_error()
+        return response.content.decode("utf-8", "replace")
 
     def list_run_metrics(self, job_id: str, run_id: str, *names: str) -> list[Series]:
         query = f"names={','.join(names)}"
@@ -131,6 +151,15 @@ class Client(Transport):
 
     def get_stability_report(self, job_id: str) -> StabilityReport:
         return self._fetch_model(StabilityReport, f"{_build_job_path(job_id)}/stability")
+
+    def download_report(self, job_id: str, file_format: Literal["html", "png", "csv"]) -> bytes:
+        """Return the report as a file; drawing may take a minute on a busy machine."""
+        return self._download(f"{_build_job_path(job_id)}/stability.{file_format}")
+
+    def download_comparison(self, comparison_id: str, file_format: Literal["html", "png"]) -> bytes:
+        """Return the comparison and the reports of its jobs as a file."""
+        path = f"/v1/fine_tuning/comparisons/{quote(comparison_id, safe='')}"
+        return self._download(f"{path}/report.{file_format}")
 
     def compare_jobs(
         self, job_ids: Sequence[str], metric: str | None = None, alpha: float = 0.05
@@ -160,6 +189,10 @@ class Client(Transport):
     def get_model(self, model_id: str) -> Model:
         return self._fetch_model(Model, f"/v1/models/{quote(model_id, safe=':/')}")
 
+    def list_models(self) -> list[Model]:
+        """List fine-tuned models, newest first, then the base models."""
+        return self._fetch_model(ModelList, "/v1/models").data
+
     def classify_texts(self, body: dict[str, Any]) -> Classification:
         return self._parse_response(
             Classification, self._send_request("POST", "/v1/classifications", json=body)
@@ -174,23 +207,35 @@ class Client(Transport):
             ),
         )
 
-    def list_recipes(self, model: str, train_rows: int) -> list[Recipe]:
-        query = urlencode({"model": model, "train_rows": train_rows})
+    def list_recipes(
+        self, model: str, train_rows: int, revision: str | None = None
+    ) -> list[Recipe]:
+        asked = {"model": model, "train_rows": train_rows, "model_revision": revision}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
         return self._fetch_model(RecipeList, f"/v1/fine_tuning/recipes?{query}").data
 
     def get_queue(self) -> Queue:
         return self._fetch_model(Queue, "/v1/queue")
+
+    def get_storage_usage(self, limit: int) -> StorageUsage:
+        return self._fetch_model(StorageUsage, f"/v1/usage/storage?limit={limit}")
 
     @contextmanager
     def stream_file_content(self, file_id: str) -> Iterator[Iterator[bytes]]:
         """Stream a file's bytes in chunks."""
         try:
             with self._http.stream("GET", f"{_build_file_path(file_id)}/content") as response:
-                if response.is_error:
+                if not response.is_success:
                     response.read()
-                yield self._check_response(response).iter_bytes(_CHUNK_BYTES)
-        except httpx.TransportError as error:
+                self._check_response(response)
+                if response.headers.get("content-type", "").startswith("text/html"):
+                    raise self._build_mismatch_error()  # the service never names a type of text
+                yield response.iter_bytes(_CHUNK_BYTES)
+        except httpx.RequestError as error:
             raise self._build_unreachable_error(error) from error
+
+    def _download(self, path: str) -> bytes:
+        return self._send_request("GET", path, timeout=CLIENT_TIMEOUT_S).content
 
     def _post_idempotent(
         self, model_type: type[ResponseModel], path: str, body: dict[str, Any]

@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 
-from cli.api_models import Comparison, Job
+from cli.api_models import Comparison
 from cli.client import Client
-from cli.errors import CliError
-from cli.report_files import build_section
-from cli.tables import format_interval, format_number, make_console
+from cli.console import OutputConsole
+from cli.output_files import write_output
+from cli.rows import Column, Kind, RowTable
+from cli.tables import (
+    format_cautions,
+    format_interval,
+    format_mean,
+    format_number,
+    make_console,
+)
 from cli.train import get_exit_code
+from shared.report.cautions import list_high_cautions
 from shared.report.comparison import ComparedJob, HypothesisTest, Pair
 from shared.report.comparison.notes import TEST_NAMES
 
@@ -30,18 +37,14 @@ def compare_jobs(
 
     Returns the exit code.
     """
-    if html is not None and metric is not None:
-        raise CliError(
-            "--html cannot be combined with --metric, because the page shows the jobs' own metric."
-        )
     comparison = client.compare_jobs(job_ids, metric, alpha)
     jobs = [client.get_job(job_id) for job_id in job_ids]
     if as_json:
-        Console().print_json(comparison.model_dump_json())
+        OutputConsole().print_value(comparison.model_dump_json())
     else:
         make_console().print(format_comparison(comparison))
     if html is not None:
-        _write_page(client, jobs, comparison, html)
+        write_output(html, [client.download_comparison(comparison.id, "html")])
         make_console(stderr=as_json).print(f"Wrote {html}", markup=False, soft_wrap=True)
     return max(map(get_exit_code, jobs))
 
@@ -49,38 +52,50 @@ def compare_jobs(
 def format_comparison(comparison: Comparison) -> RenderableType:
     """Format the jobs, named by letters, and each pair with its tests and verdict."""
     letters = {job.job_id: chr(ord("A") + index) for index, job in enumerate(comparison.jobs)}
-    parts: list[RenderableType] = [_build_jobs_table(comparison.jobs, letters, comparison.metric)]
+    high = list_high_cautions(comparison.warnings)
+    parts: list[RenderableType] = [
+        *([format_cautions(high), ""] if high else []),
+        _build_jobs_table(comparison.jobs, letters, comparison.metric),
+    ]
     for pair in comparison.pairs:
         title = f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]"
         parts += ["", title, _build_pair_table(pair), escape(pair.verdict.text)]
-    parts += [escape(f"Warning: {warning.message}") for warning in comparison.warnings]
+    parts += ["", format_cautions([one for one in comparison.warnings if one not in high])]
     scope = f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}"
     parts += ["", escape(f"{scope}; stored as {comparison.id}")]
     return Group(*parts)
 
 
-def _build_jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metric: str) -> Table:
-    table = Table(
-        "", "job", "preset", "seeds", f"{metric}, mean ± std", "degenerate", "failed", box=None
+def _build_jobs_table(
+    jobs: Sequence[ComparedJob], letters: dict[str, str], metric: str
+) -> RowTable:
+    table = RowTable(
+        "",
+        Column("job", Kind.ID),
+        "preset",
+        "seeds",
+        f"{metric}, mean ± std",
+        "degenerate",
+        "failed",
     )
     for job in jobs:
-        scores = f"{format_number(job.mean)} ± {format_number(job.std)}"
         table.add_row(
             letters[job.job_id],
             job.job_id,
-            escape(job.preset),
+            job.preset,
             str(job.n),
-            scores,
+            format_mean(job),
             str(job.degenerate),
             str(job.failed),
         )
     return table
 
 
-def _build_pair_table(pair: Pair) -> Table:
+def _build_pair_table(pair: Pair) -> RowTable:
     is_adjusted = any(test.p_holm is not None for test in pair.tests)
     holm_title = ["p (Holm)"] if is_adjusted else []
-    table = Table("", "value", "p", *holm_title, "smallest possible p", "", box=None)
+    reason = Column("", Kind.SENTENCE)
+    table = RowTable("", "value", "p", *holm_title, "smallest possible p", reason)
     difference = f"{format_number(pair.difference)} ({format_interval(pair.ci95)})"
     effect = pair.effect_size
     sizes = f"{format_number(effect.cohens_d)}, {format_number(effect.cliffs_delta)}"
@@ -103,18 +118,3 @@ def _format_test_cells(test: HypothesisTest, *, is_adjusted: bool) -> list[str]:
 
 def _format_p_value(p: float | None) -> str:
     return "-" if p is None else f"{p:.2g}" if p < 0.001 else f"{p:.4f}"
-
-
-def _write_page(client: Client, jobs: Sequence[Job], comparison: Comparison, path: Path) -> None:
-    from shared.report.page import render_report
-
-    presets = [job.preset for job in jobs]
-    titles = [
-        job.preset if presets.count(job.preset) == 1 else f"{job.preset} (…{job.id[-6:]})"
-        for job in jobs
-    ]
-    sections = [
-        build_section(client, job, client.get_stability_report(job.id), title)
-        for job, title in zip(jobs, titles, strict=True)
-    ]
-    path.write_text(render_report(sections, comparison, heading="Comparison"), encoding="utf-8")

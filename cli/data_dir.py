@@ -51,16 +51,11 @@ def open_data_dir(folder: Path) -> Iterator[DataDir]:
     people. Raises CliError if the folder cannot be created or is locked.
     """
     home = DataDir(folder.expanduser().absolute())
-    try:
+    with explain_unusable_folder(home.folder):
         home.folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
         for part in (home.redis_folder, home.logs_folder):
             part.mkdir(mode=PRIVATE_MODE, exist_ok=True)
         descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise CliError(
-            f"Cannot use the data folder {home.folder} ({error.strerror}). Choose another one "
-            "with --home."
-        ) from error
     try:
         _acquire_lock(descriptor, home)
         home.url_file.unlink(missing_ok=True)  # a killed owner leaves its file behind
@@ -70,6 +65,18 @@ def open_data_dir(folder: Path) -> Iterator[DataDir]:
             home.url_file.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def explain_unusable_folder(folder: Path) -> Iterator[None]:
+    """Raise CliError for an OSError on the data folder."""
+    try:
+        yield
+    except OSError as error:
+        raise CliError(
+            f"Cannot use the data folder {folder} ({error.strerror}). Choose another one with "
+            "--home."
+        ) from error
 
 
 def _acquire_lock(descriptor: int, home: DataDir) -> None:

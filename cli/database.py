@@ -1,6 +1,6 @@
 """Migration of the database to this version's tables."""
 
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from cli.errors import CliError
 from shared.db.migrate import DatabaseTooNew, apply_migrations
@@ -10,17 +10,12 @@ from shared.db.session import hide_password
 def upgrade_database(url: str) -> None:
     """Apply the migrations that are missing.
 
-    Raises CliError if the URL is invalid, the database cannot be opened, or it belongs to a newer
-    version.
+    Raises CliError if the database cannot be opened, or belongs to a newer version.
     """
     try:
         apply_migrations(url)
     except DatabaseTooNew as error:
         raise CliError(error.message) from error
-    except ArgumentError as error:
-        raise CliError(
-            "EVENKEEL_DATABASE_URL is not a database URL. Example: sqlite:////folder/evenkeel.db."
-        ) from error
     except DBAPIError as error:
         where = hide_password(url)
         raise CliError(f"Cannot open the database {where}: {str(error.orig).strip()}.") from error

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +20,13 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
-from cli.api_models import Job
+from cli.api_models import Comparison
 from cli.client import Client
 from cli.demo_dataset import write_dataset
-from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
-from cli.follow import FollowedJob, follow_jobs
+from cli.errors import JOB_DID_NOT_SUCCEED, CliError, Interrupted
+from cli.follow import follow_jobs
 from cli.job_request import TrainOptions, build_job_request
-from cli.report_files import build_section
+from cli.progress import FollowedJob
 from cli.tables import format_duration, format_job, format_reports_side_by_side, make_console
 from cli.up import require_worker_packages
 from shared.domain.states import JobState
@@ -37,10 +37,9 @@ from shared.infra.child_process import (
     make_parent_death_hook,
 )
 from shared.report import StabilityReport
-from shared.report.comparison import Comparison, ComparisonInput, build_comparison
 
-# Both recipes with their defaults: pilots choose the depth and the length of `stabilized`. The
-# test split, by which nothing is chosen, is large enough that a single row hardly changes a score.
+# Both recipes with their defaults: pilots choose the automatic values of `stabilized`. The test
+# split, by which nothing is chosen, is large enough that a single row hardly changes a score.
 # With these rows and seeds the demo takes 5 to 10 minutes on two cores.
 SEED_COUNT: Final = 5
 ROW_COUNT: Final = 560
@@ -55,8 +54,8 @@ START_TEXT: Final = (
     f"{SEED_COUNT} seeds each, which takes 5 to 10 minutes on two CPU cores."
 )
 PILOTS_TEXT: Final = (
-    "Pilots are short runs with seeds of their own. They choose how many top blocks to "
-    "re-initialize and how long to train, by validation score."
+    "Pilots are short runs with seeds of their own. They choose what the head reads, how many top "
+    "blocks to re-initialize, the learning rate and the length, by validation score."
 )
 START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 15.0
@@ -77,8 +76,8 @@ def run_demo(keep_home: Path | None) -> int:
         ):
             return _compare_recipes(client, home, console)
     except KeyboardInterrupt:
-        console.print("\nStopped.")
-        return INTERRUPTED
+        kept = "" if keep_home is None else f" Its data is in {keep_home}."
+        raise Interrupted(f"The demo and its service are stopped.{kept}") from None
 
 
 @contextmanager
@@ -93,13 +92,14 @@ def provide_data_dir(kept_folder: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def run_child_service(home: Path) -> Iterator[str]:
-    """Run ``evenkeel up`` as a child on a free port, without the caller's EVENKEEL_* settings.
+def run_child_service(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run ``evenkeel up`` as a child on a free port, with these EVENKEEL_* settings and without
+    the caller's.
 
     Yields its URL and stops it at the end.
     """
     log = home / "up.log"
-    process = _start_service(home, log)
+    process = _start_service(home, log, settings or {})
     try:
         yield _wait_for_url(process, log)
     finally:
@@ -111,8 +111,8 @@ def run_child_service(home: Path) -> Iterator[str]:
             process.wait()
 
 
-def _start_service(home: Path, log: Path) -> "subprocess.Popen[bytes]":
-    environment = {
+def _start_service(home: Path, log: Path, settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")
     }
     with log.open("wb") as output:
@@ -121,7 +121,7 @@ def _start_service(home: Path, log: Path) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment | build_module_environment(),
+            env={**inherited, **settings, **build_module_environment()},
             start_new_session=True,  # a terminal's Ctrl-C reaches this process alone
             preexec_fn=make_parent_death_hook(),
         )
@@ -157,11 +157,11 @@ def _compare_recipes(client: Client, home: Path, console: Console) -> int:
             console.print(format_job(job))
             return JOB_DID_NOT_SUCCEED
     reports = [(job.preset, client.get_stability_report(job.id)) for job in jobs]
-    control, treated = (ComparisonInput(report, preset) for preset, report in reports)
-    comparison = build_comparison((control, treated))
+    comparison = client.compare_jobs([job.id for job in jobs])
     console.print(f"\nTrained in {format_duration(time.monotonic() - started)}.\n")
     _print_outcome(console, reports, comparison)
-    _write_files(client, jobs, reports, comparison)
+    HTML_PATH.write_bytes(client.download_comparison(comparison.id, "html"))
+    PNG_PATH.write_bytes(client.download_comparison(comparison.id, "png"))
     console.print(f"\nWrote {HTML_PATH} and {PNG_PATH}. Stopping the service.")
     return 0
 
@@ -193,18 +193,3 @@ def _print_outcome(
     console.print(f"\n[bold]Comparison[/bold]: {escape(pair.verdict.text)}")
     for preset, report in reports:
         console.print(f"Model of {preset}: {escape(report.fine_tuned_model or 'none')}")
-
-
-def _write_files(
-    client: Client,
-    jobs: Sequence[Job],
-    reports: Sequence[tuple[str, StabilityReport]],
-    comparison: Comparison,
-) -> None:
-    from shared.report.page import render_report, render_summary_png
-
-    sections = [
-        build_section(client, job, report) for job, (_, report) in zip(jobs, reports, strict=True)
-    ]
-    HTML_PATH.write_text(render_report(sections, comparison), encoding="utf-8")
-    PNG_PATH.write_bytes(render_summary_png(reports))

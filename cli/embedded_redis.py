@@ -59,6 +59,8 @@ class EmbeddedRedis:
             "aof-load-truncated": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
+            # a message has a few hundred bytes; the smallest bound that Redis knows
+            "proto-max-bulk-len": "1mb",
             "daemonize": "no",
         }
         return [

@@ -1,8 +1,21 @@
-"""Exit codes of the command line, and the error that is printed as a message."""
+"""Exit codes of the command line, and the errors that are printed as messages."""
 
-JOB_DID_NOT_SUCCEED = 1
-BAD_INPUT = 2
-INTERRUPTED = 130  # 128 + SIGINT, as in shells
+from typing import Final
+
+SUCCEEDED: Final = 0
+JOB_DID_NOT_SUCCEED: Final = 1
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130  # 128 + SIGINT, as in shells
+CLOSED_PIPE: Final = 141  # 128 + SIGPIPE, as in shells
+
+EXIT_CODES: Final = {
+    SUCCEEDED: "the command did what was asked",
+    JOB_DID_NOT_SUCCEED: "a job failed or was cancelled, or a part of the service did not start",
+    BAD_INPUT: "the command cannot be carried out: wrong input, a refused request, no service",
+    INTERRUPTED: "the command was interrupted with Ctrl-C",
+    CLOSED_PIPE: "the reader of the output has gone, as in `evenkeel jobs | head -1`",
+}
+"""What each exit code of ``evenkeel`` means; docs/cli.md says the same."""
 
 
 class CliError(Exception):
@@ -11,3 +24,22 @@ class CliError(Exception):
     def __init__(self, message: str, *, exit_code: int = BAD_INPUT) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class RequestRefused(CliError):
+    """The service's refusal of a request."""
+
+    def __init__(self, message: str, *, code: str | None, param: str | None) -> None:
+        is_named = not param or param in message
+        super().__init__(message if is_named else f"{message} (param: {param})")
+        self.code = code
+        self.param = param
+        self.reason = message
+        """The message without the name of the parameter."""
+
+
+class Interrupted(CliError):
+    """Ctrl-C, with what goes on and what can be done about it."""
+
+    def __init__(self, message: str = "Interrupted.") -> None:
+        super().__init__(message, exit_code=INTERRUPTED)

@@ -1,12 +1,11 @@
 """``evenkeel events``: a job's past events and, if followed, the new ones."""
 
-import json
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 import httpx
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -15,6 +14,7 @@ from cli.client import Client
 from cli.errors import INTERRUPTED, CliError
 from cli.follow import RETRY_TIMEOUT_S
 from cli.tables import make_console
+from cli.times import format_time
 from cli.train import get_exit_code
 
 RECONNECT_DELAY_S: Final = 1.0  # before reconnecting to a stream that broke off
@@ -29,11 +29,11 @@ def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int
     console = make_console()
     latest = client.list_events(job_id, limit)
     for event in reversed(latest):
-        _print_event(console, event)
+        print_event(console, event)
     if follow:
         try:
             for event in _follow_events(client, job_id, latest[0].id if latest else None):
-                _print_event(console, event)
+                print_event(console, event)
         except KeyboardInterrupt:
             return INTERRUPTED
     return get_exit_code(client.get_job(job_id)) if follow else 0
@@ -70,11 +70,26 @@ def _parse_events(lines: Iterable[str]) -> Iterator[Event]:
         if field == "event":
             kind = value
         elif field == "data" and kind != "done":
-            yield Event.model_validate(json.loads(value))
+            yield _parse_event(value)
 
 
-def _print_event(console: Console, event: Event) -> None:
-    at = datetime.fromtimestamp(event.created_at, UTC).astimezone().strftime("%H:%M:%S")
+def _parse_event(text: str) -> Event:
+    try:
+        return Event.model_validate_json(text)
+    except ValidationError as error:
+        raise CliError(
+            "The service sent an event that this version of Evenkeel cannot read. Check --url or "
+            "EVENKEEL_URL."
+        ) from error
+
+
+def print_event(console: Console, event: Event) -> None:
+    """Print an event with its time; one that is not information with its level."""
+    at = format_time(event.created_at, with_seconds=True)
     color = LEVEL_COLORS.get(event.level)
     text = escape(event.message if color is None else f"{event.level}: {event.message}")
-    console.print(f"{at}  {text if color is None else f'[{color}]{text}[/]'}", soft_wrap=True)
+    # where the output is no terminal, an event is one line however long it is
+    console.print(
+        f"{at}  {text if color is None else f'[{color}]{text}[/]'}",
+        soft_wrap=not console.is_terminal,
+    )

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 
 from cli.api_models import File, Profile
+from shared.domain.wording import format_count
 
 MAX_ERRORS_SHOWN = 10
 ASKED_CODE = "columns_not_detected"
@@ -17,7 +18,7 @@ def format_file(file: File, profile: Profile | None = None) -> RenderableType:
     found = profile or file.profile
     title = file.status_details or file.filename
     if profile is not None:
-        title = f"{file.filename}: {profile.rows:,} rows"
+        title = f"{file.filename}: {format_count(profile.rows, 'row')}"
     lines = [title]
     if found is not None:
         lines += [*_format_errors(found), *_format_warnings(found)]
@@ -45,10 +46,12 @@ def _format_errors(profile: Profile) -> list[str]:
     shown = profile.errors[:MAX_ERRORS_SHOWN]
     lines = [f"Row {problem.row}: {problem.message}" for problem in shown]
     hidden = profile.errors_total - len(shown)
-    return lines + ([f"… and {hidden:,} more rows with errors"] if hidden else [])
+    return lines + ([f"… and {format_count(hidden, 'more row')} with errors"] if hidden else [])
 
 
 def _format_warnings(profile: Profile, without: str | None = None) -> Sequence[str]:
     return [
-        f"Warning: {warning.message}" for warning in profile.warnings if warning.code != without
+        f"Warning ({warning.code}): {warning.message}"
+        for warning in profile.warnings
+        if warning.code != without
     ]

@@ -3,14 +3,22 @@
 Options that are not given are left out, so that the service's defaults apply.
 """
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cli.errors import CliError
+from cli.option_names import OPTIONS_BY_FIELD
+from cli.option_values import (
+    parse_class_weights,
+    parse_column,
+    parse_early_discard,
+    parse_header,
+    parse_pairs,
+    parse_recipe_settings,
+    parse_setting,
+)
 from shared.encoders.catalogue import OFFLINE_ENCODER
-
-MAX_DIGITS = 18
-"""Longest integer of an option; Python refuses to convert thousands of digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +26,7 @@ class TrainOptions:
     """Options of ``evenkeel train``; None where the user gave none."""
 
     model: str | None = None
+    model_revision: str | None = None
     suffix: str | None = None
     seed: int | None = None
     seeds: int | None = None
@@ -28,16 +37,28 @@ class TrainOptions:
     batch_size: int | None = None
     reinit_layers: str | None = None
     precision: str | None = None
+    class_weights: Sequence[str] | None = None
+    settings: Sequence[str] | None = None
     header: str | None = None
     text_column: str | None = None
     text_pair_column: str | None = None
     label_column: str | None = None
+    label_names: Sequence[str] | None = None
+    positive_label: str | None = None
+    max_seq_length: str | None = None
     task_type: str | None = None
     folds: int | None = None
     group_by: str | None = None
     validation_fraction: float | None = None
     test_fraction: float | None = None
+    split_seed: int | None = None
+    init_seeds: Sequence[int] | None = None
+    data_seeds: Sequence[int] | None = None
+    early_discard: str | None = None
     metric: str | None = None
+    keep: str | None = None
+    publish: str | None = None
+    metadata: Sequence[str] | None = None
 
 
 def build_job_request(
@@ -45,28 +66,49 @@ def build_job_request(
     training_file: str,
     validation_file: str | None = None,
     test_file: str | None = None,
+    unlabelled_file: str | None = None,
 ) -> dict[str, Any]:
     """Build the body of the request that creates a job; files are given by their ids."""
+    files = (training_file, validation_file, test_file, unlabelled_file)
+    return add_job_files(build_job_settings(options), *files)
+
+
+def add_job_files(
+    settings: Mapping[str, Any],
+    training_file: str | None,
+    validation_file: str | None = None,
+    test_file: str | None = None,
+    unlabelled_file: str | None = None,
+) -> dict[str, Any]:
+    """Add the files, and the model that is trained if none is given."""
     files = {
         "training_file": training_file,
         "validation_file": validation_file,
         "test_file": test_file,
+        "unlabelled_file": unlabelled_file,
     }
-    return _drop_unset(files) | {"model": OFFLINE_ENCODER} | build_clone_request(options)
+    return _drop_unset(files) | {"model": OFFLINE_ENCODER} | dict(settings)
 
 
-def build_clone_request(options: TrainOptions) -> dict[str, Any]:
-    """Build the body of the request that clones a job: the given options alone."""
+def build_job_settings(options: TrainOptions) -> dict[str, Any]:
+    """Build the given options alone, as for a job that is cloned.
+
+    Raises CliError for a value that is not of the option's form.
+    """
     return _drop_unset(
         {
             "model": options.model,
+            "model_revision": options.model_revision,
             "suffix": options.suffix,
             "seed": options.seed,
             "task": _build_task(options),
             "recipe": _build_recipe(options),
             "split": _build_split(options),
-            "runs": _drop_unset({"num_seeds": options.seeds}),
+            "runs": _build_runs(options),
+            "early_discard": parse_early_discard(options.early_discard),
             "evaluation": _drop_unset({"metric": options.metric}),
+            "artifacts": _drop_unset({"keep": options.keep, "publish": options.publish}),
+            "metadata": parse_pairs("--metadata", options.metadata, example="team=support"),
         }
     )
 
@@ -79,20 +121,45 @@ def _build_task(options: TrainOptions) -> dict[str, Any]:
             "text_column": parse_column(options.text_column),
             "text_pair_column": parse_column(options.text_pair_column),
             "label_column": parse_column(options.label_column),
+            "label_names": list(options.label_names) if options.label_names else None,
+            "positive_label": options.positive_label,
+            "max_seq_length": parse_setting(options.max_seq_length),
         }
     )
 
 
 def _build_recipe(options: TrainOptions) -> dict[str, Any]:
-    return _drop_unset(
+    further = parse_recipe_settings(options.settings)
+    for name in further:
+        if option := OPTIONS_BY_FIELD.get(f"recipe.{name}"):
+            raise CliError(f"--set: {name} has an option of its own. Use {option}.")
+    return further | _drop_unset(
         {
             "preset": options.preset,
-            "max_steps": _parse_setting(options.max_steps),
-            "num_train_epochs": _parse_setting(options.epochs),
-            "learning_rate": _parse_setting(options.learning_rate),
+            "max_steps": parse_setting(options.max_steps),
+            "num_train_epochs": parse_setting(options.epochs),
+            "learning_rate": parse_setting(options.learning_rate),
             "train_batch_size": options.batch_size,
-            "reinit_layers": _parse_setting(options.reinit_layers),
+            "reinit_layers": parse_setting(options.reinit_layers),
+            "class_weights": parse_class_weights(options.class_weights),
             "precision": options.precision,
+        }
+    )
+
+
+def _build_runs(options: TrainOptions) -> dict[str, Any]:
+    if options.init_seeds and not options.data_seeds:
+        raise CliError("--init-seed forms a grid with --data-seed. Give both, or give --seed.")
+    if options.early_discard and (options.seeds or options.init_seeds or options.data_seeds):
+        raise CliError(
+            "--early-discard sets the number of runs. Leave out --seeds, --init-seed and "
+            "--data-seed."
+        )
+    return _drop_unset(
+        {
+            "num_seeds": options.seeds,
+            "init_seeds": list(options.init_seeds) if options.init_seeds else None,
+            "data_seeds": list(options.data_seeds) if options.data_seeds else None,
         }
     )
 
@@ -105,6 +172,7 @@ def _build_split(options: TrainOptions) -> dict[str, Any]:
             "group_by": parse_column(options.group_by),
             "validation_fraction": options.validation_fraction,
             "test_fraction": options.test_fraction,
+            "seed": options.split_seed,
         }
     )
 
@@ -112,28 +180,3 @@ def _build_split(options: TrainOptions) -> dict[str, Any]:
 def _drop_unset(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields without those that are None or empty."""
     return {name: value for name, value in fields.items() if value is not None and value != {}}
-
-
-def parse_header(text: str) -> bool | str:
-    """Read ``true`` and ``false``; leave ``auto`` and invalid values to the service."""
-    return {"true": True, "false": False}.get(text.casefold(), text)
-
-
-def parse_column(text: str | None) -> int | str | None:
-    """Read a whole number as a column's index, anything else as its name."""
-    return int(text) if text is not None and _is_short_integer(text) else text
-
-
-def _is_short_integer(text: str) -> bool:
-    return text.isdecimal() and len(text) <= MAX_DIGITS
-
-
-def _parse_setting(text: str | None) -> int | float | str | None:
-    """Read ``3`` and ``5e-5`` as numbers; leave ``auto`` and invalid values to the service."""
-    if text is None or _is_short_integer(text):
-        return None if text is None else int(text)
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text

@@ -1,5 +1,5 @@
 """Parameters of the commands, as named types that carry their help texts; those of
-``evenkeel train`` alone are in ``cli.train_options``.
+``evenkeel train`` alone are in ``cli.train_options`` and ``cli.data_options``.
 """
 
 from pathlib import Path
@@ -9,15 +9,35 @@ import typer
 
 # Shared by several commands
 
+ID_FORMS: Final = "its ID, the beginning of it, or `last`"
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
-Url = Annotated[str, typer.Option("--url", envvar="EVENKEEL_URL", help="URL of the service.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="ID of a job (ftjob-…).")]
-JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="IDs of jobs (ftjob-…).")]
+Url = Annotated[
+    str,
+    typer.Option("--url", envvar="EVENKEEL_URL", help="URL of the service, with or without /v1."),
+]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help=f"Job: {ID_FORMS}.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help=f"Jobs: each {ID_FORMS}.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="Run: its ID, the beginning of it, or `last`.")
+]
+JobOfRun = Annotated[
+    str | None,
+    typer.Option(
+        "--job", metavar="JOB", help=f"Job of the run: {ID_FORMS}.", show_default="searched"
+    ),
+]
+FileId = Annotated[str, typer.Argument(metavar="FILE", help=f"File: {ID_FORMS}.")]
+FileIds = Annotated[list[str], typer.Argument(metavar="FILE", help=f"Files: each {ID_FORMS}.")]
+Confirmed = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the service's response as JSON.")]
 ReportAsJson = Annotated[bool, typer.Option("--json", help="Print the job and its report as JSON.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return without waiting for the job.")]
 FineTunedModel = Annotated[
-    str, typer.Argument(metavar="MODEL", help="ID of a fine-tuned model (ft:…), or of its job.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Fine-tuned model, or the job that trained it: ID, beginning of it, or `last`.",
+    ),
 ]
 
 # evenkeel up, api, demo
@@ -27,6 +47,15 @@ DataFolder = Annotated[
     typer.Option(
         envvar="EVENKEEL_HOME", file_okay=False, help="Data folder; it is kept across restarts."
     ),
+]
+Fix = Annotated[
+    bool,
+    typer.Option(
+        "--fix", help="Delete stored files that no row names, and publish what can be published."
+    ),
+]
+Digests = Annotated[
+    bool, typer.Option(help="Read every uploaded file and compare it with its digest.")
 ]
 ListenHost = Annotated[str, typer.Option(envvar="EVENKEEL_HOST", help="Address to listen on.")]
 ListenPort = Annotated[
@@ -69,7 +98,13 @@ KeptFolder = Annotated[
 
 # evenkeel classify and preview
 
-InputTexts = Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")]
+InputTexts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TEXT",
+        help="Texts to classify; for a model trained on pairs, first and second in turn.",
+    ),
+]
 InputFile = Annotated[
     Path | None,
     typer.Option(
@@ -89,7 +124,16 @@ AnswersFile = Annotated[
 ]
 InputColumn = Annotated[
     str | None,
-    typer.Option(help="Name or index of the file's text column.", show_default="as in training"),
+    typer.Option(
+        help="Name or index of the file's (first) text column.", show_default="as in training"
+    ),
+]
+InputPairColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Name or index of the file's second text column, for pairs.",
+        show_default="as in training",
+    ),
 ]
 AsEnsemble = Annotated[
     bool, typer.Option("--ensemble", help="Average the models of all seeds that the job kept.")
@@ -105,7 +149,9 @@ PreviewFile = Annotated[
 
 ComparedJobs = Annotated[
     list[str],
-    typer.Argument(metavar="JOB", help="IDs of 2 to 10 jobs that were scored on the same rows."),
+    typer.Argument(
+        metavar="JOB", help=f"2 to 10 jobs that were scored on the same rows: each {ID_FORMS}."
+    ),
 ]
 ComparisonMetric = Annotated[
     str | None, typer.Option(help="Metric to compare, instead of the jobs' own.")
@@ -125,6 +171,13 @@ NewPreset = Annotated[
 ]
 NewModel = Annotated[
     str | None, typer.Option(help="Base model of the new job.", show_default="the earlier job's")
+]
+NewRevision = Annotated[
+    str | None,
+    typer.Option(
+        help="Branch, tag or commit of the new job's model on the hub.",
+        show_default="the earlier job's commit, or main for another model",
+    ),
 ]
 NewSeedCount = Annotated[
     int | None, typer.Option(help="Number of runs.", show_default="the earlier job's")

@@ -5,16 +5,23 @@ from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 
 from cli.api_models import DryRun, Estimate, Pilots, PlannedRun, Preview, Recipe
 from cli.api_models.jobs import LabelCount
 from cli.client import Client
 from cli.errors import CliError
 from cli.file_findings import format_file
-from cli.job_request import parse_header
-from cli.tables import format_count, format_duration, format_recipe_summary, make_console
+from cli.option_values import parse_header
+from cli.rows import Column, Kind, RowTable
+from cli.tables import (
+    format_cautions,
+    format_count,
+    format_duration,
+    format_recipe_summary,
+    make_console,
+)
 from shared.domain.states import Purpose
+from shared.domain.wording import choose_verb, join_words
 
 MAX_LABELS_SHOWN = 20
 
@@ -30,8 +37,7 @@ def format_dry_run(dry_run: DryRun) -> RenderableType:
         lines.append(_format_planned_pilots(dry_run.model, dry_run.pilots, pilots))
     lines += [f"  {setting}: {note}" for setting, note in dry_run.recipe_notes.items()]
     lines.append(_format_estimate(dry_run.estimate, len(dry_run.runs) - len(pilots)))
-    lines += [f"Warning: {warning.message}" for warning in dry_run.warnings]
-    return Group(*map(escape, lines))
+    return Group(format_cautions(dry_run.warnings), *map(escape, lines))
 
 
 def show_preview(
@@ -51,9 +57,11 @@ def show_preview(
         client.delete_file(file.id)
 
 
-def show_recipes(client: Client, name: str | None, model: str, train_rows: int) -> None:
+def show_recipes(
+    client: Client, name: str | None, model: str, train_rows: int, revision: str | None = None
+) -> None:
     """Print one line per recipe, or every setting of the named one."""
-    found = client.list_recipes(model, train_rows)
+    found = client.list_recipes(model, train_rows, revision)
     if name is None:
         make_console().print(_build_recipes_table(found))
         return
@@ -79,14 +87,15 @@ def _format_labels(labels: Sequence[LabelCount]) -> str:
     shown = [f"{label.label} {label.count:,}" for label in labels[:MAX_LABELS_SHOWN]]
     hidden = len(labels) - len(shown)
     more = f" and {hidden:,} more" if hidden else ""
-    return f"{len(labels):,} labels by training rows: {', '.join(shown)}{more}"
+    return f"{format_count(len(labels), 'label')} by training rows: {', '.join(shown)}{more}"
 
 
 def _format_planned_pilots(model: str, plan: Pilots, pilots: Sequence[PlannedRun]) -> str:
-    settings = " and ".join(plan.automatic)
+    bound = "" if plan.limit is None else f", which takes at most {plan.limit} steps in all"
     return (
         f"{model}: {format_count(len(pilots), 'pilot')} of {pilots[0].total_steps} steps "
-        f"choose {settings}"
+        f"{choose_verb(len(pilots), 'begins', 'begin')} the search for "
+        f"{join_words(plan.automatic)}{bound}"
     )
 
 
@@ -103,20 +112,32 @@ def _format_estimate(estimate: Estimate, main_runs: int) -> str:
 
 
 def _format_preview(preview: Preview) -> RenderableType:
-    table = Table("row", "label", "tokens", "as read by the model", box=None)
+    table = RowTable(
+        "row",
+        Column("label", Kind.SENTENCE),
+        "tokens",
+        Column("as read by the model", Kind.SENTENCE),
+    )
     for row in preview.data:
         label = row.label if isinstance(row.label, str) else ", ".join(row.label)
         length = f"{row.num_tokens}{' (truncated)' if row.truncated else ''}"
-        table.add_row(str(row.row), escape(label), length, escape(" ".join(row.tokens)))
+        table.add_row(str(row.row), label, length, " ".join(row.tokens))
     summary = (
-        f"{preview.truncated} of these {len(preview.data)} rows are truncated to "
+        f"{preview.truncated} of {format_count(len(preview.data), 'row')} shown "
+        f"{choose_verb(preview.truncated, 'is', 'are')} truncated to "
         f"{preview.max_seq_length} tokens"
     )
     return Group(table, summary)
 
 
-def _build_recipes_table(recipes: list[Recipe]) -> Table:
-    table = Table("recipe", "steps", "learning rate", "chosen by pilots", "", box=None)
+def _build_recipes_table(recipes: list[Recipe]) -> RowTable:
+    table = RowTable(
+        Column("recipe", Kind.ID),
+        "steps",
+        "learning rate",
+        Column("chosen by pilots", Kind.SENTENCE),
+        Column("", Kind.SENTENCE),
+    )
     for recipe in recipes:
         values = recipe.resolved_recipe
         searched = ", ".join(recipe.automatic) or "-"
@@ -125,14 +146,16 @@ def _build_recipes_table(recipes: list[Recipe]) -> Table:
             str(values["max_steps"]),
             f"{values['learning_rate']:g}",
             searched,
-            escape(recipe.description),
+            recipe.description,
         )
     return table
 
 
 def _format_recipe_settings(recipe: Recipe) -> RenderableType:
-    table = Table("setting", "value", "", box=None)
+    table = RowTable(
+        Column("setting", Kind.ID), Column("value", Kind.SENTENCE), Column("", Kind.SENTENCE)
+    )
     for name, value in recipe.resolved_recipe.items():
         searched = "chosen by pilots, starting from this value" if name in recipe.automatic else ""
-        table.add_row(name, escape(str(value)), escape(recipe.recipe_notes.get(name, searched)))
+        table.add_row(name, str(value), recipe.recipe_notes.get(name, searched))
     return Group(escape(recipe.description), "", table)

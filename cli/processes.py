@@ -15,9 +15,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cli.child_output import ChildOutput, copy_lines
-from shared.infra.child_process import describe_exit_code, make_parent_death_hook
+from shared.infra.child_process import (
+    STARTED_FD_VARIABLE,
+    describe_exit_code,
+    make_parent_death_hook,
+)
 
-MAX_START_ATTEMPTS: Final = 3  # of a program that exits before it has settled
+MAX_START_ATTEMPTS: Final = 3  # of a program that exits and never started well
 STABLE_UPTIME_S: Final = 30.0  # a child that ran this long is restarted with the shortest delay
 MIN_RESTART_DELAY_S: Final = 0.5
 MAX_RESTART_DELAY_S: Final = 30.0
@@ -129,7 +133,9 @@ class _SupervisedChild:
         self._process: asyncio.subprocess.Process | None = None
         self._copier: asyncio.Task[None] | None = None
         self._has_settled = False
-        """It was ready, or ran for a while. From then on it is restarted whenever it ends."""
+        """It was ready, said that it works, or ran for a while. From then on it is restarted
+        whenever it ends.
+        """
 
     async def keep_running(self) -> None:
         """Start the program, and again whenever it ends, until cancelled; raises StartError."""
@@ -199,17 +205,33 @@ class _SupervisedChild:
         program = self.program
         # not asyncio's pipe: its wait() returns only when a grandchild has closed the pipe, too
         read_end, write_end = os.pipe()
+        started_end, started_fd = os.pipe()
+        self._watch_start(started_end)
         self._copier = asyncio.create_task(
             copy_lines(program.name, os.fdopen(read_end, "rb", buffering=0), self._output)
         )
         try:
-            self._process = await _spawn_process(program, write_end)
+            self._process = await _spawn_process(program, write_end, started_fd)
         except OSError as error:  # no such file, not executable, no memory
             raise StartError(
                 f"{program.name} cannot be started ({program.command[0]}: {error.strerror})"
             ) from error
         finally:
             os.close(write_end)
+            os.close(started_fd)
+
+    def _watch_start(self, descriptor: int) -> None:
+        """Take the program for settled once it writes to the pipe, and close the pipe then or
+        when it ends.
+        """
+        loop = asyncio.get_running_loop()
+
+        def on_readable() -> None:
+            self._has_settled = bool(os.read(descriptor, 1)) or self._has_settled
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+        loop.add_reader(descriptor, on_readable)
 
     async def _wait_for_exit(self) -> int:
         """Wait for the process's end, kill the rest of its group, and return its exit code."""
@@ -222,14 +244,16 @@ class _SupervisedChild:
         return code
 
 
-async def _spawn_process(program: Program, output_fd: int) -> asyncio.subprocess.Process:
+async def _spawn_process(
+    program: Program, output_fd: int, started_fd: int
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *program.command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output_fd,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, **program.env},
-        pass_fds=program.pass_fds,
+        env={**os.environ, **program.env, STARTED_FD_VARIABLE: str(started_fd)},
+        pass_fds=(*program.pass_fds, started_fd),
         start_new_session=True,
         preexec_fn=make_parent_death_hook(),
     )

@@ -4,10 +4,11 @@ import time
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from cli.api_models import Queue, QueueWorker, TrainingRun
+from cli.rows import Column, Kind, RowTable
 from cli.tables import format_count, format_duration
+from cli.times import format_time
 
 
 def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
@@ -21,25 +22,26 @@ def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
     if queue.workers:
         at = time.time() if now is None else now
         parts += ["", _build_workers_table(queue.workers, at)]
-    else:
+    elif queue.workers is not None:
         parts.append(
             "No worker has reported in the last minute. Start one to train the waiting runs."
         )
     return Group(*parts)
 
 
-def _build_runs_table(runs: Sequence[TrainingRun]) -> Table:
-    table = Table("job", "run", "step", "worker", "device", box=None)
+def _build_runs_table(runs: Sequence[TrainingRun]) -> RowTable:
+    table = RowTable(Column("run", Kind.ID), Column("job", Kind.ID), "step", "worker", "device")
     for run in runs:
         step = f"{run.step}/{run.total_steps}"
-        table.add_row(run.job_id, run.run_id, step, run.worker or "-", run.device or "-")
+        table.add_row(run.run_id, run.job_id, step, run.worker or "-", run.device or "-")
     return table
 
 
-def _build_workers_table(workers: Sequence[QueueWorker], now: float) -> Table:
-    table = Table("worker", "slots in use", "devices", "last heartbeat", box=None)
+def _build_workers_table(workers: Sequence[QueueWorker], now: float) -> RowTable:
+    table = RowTable(Column("worker", Kind.ID), "slots in use", "devices", "last heartbeat")
     for worker in workers:
         slots, devices = f"{worker.busy}/{worker.slots}", ", ".join(worker.devices)
-        ago = f"{format_duration(max(0.0, now - worker.last_beat))} ago"
-        table.add_row(worker.name, slots, devices, ago)
+        ago = format_duration(max(0.0, now - worker.last_beat))
+        beat = f"{format_time(worker.last_beat, with_seconds=True)} ({ago} ago)"
+        table.add_row(worker.name, slots, devices, beat)
     return table

@@ -1,87 +1,119 @@
 """Jobs and reports as text for a terminal. An undefined number is shown as a dash."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.api_models import Job
+from cli.api_models import ApiWarning, Job
+from cli.console import OutputConsole
+from cli.number_format import format_count as format_count
+from cli.number_format import format_number as format_number
+from cli.published_scores import (
+    format_average,
+    format_best_run,
+    format_distilled,
+    format_ensemble,
+)
+from cli.rows import Column, Kind, RowTable
+from cli.times import format_time
 from shared.domain.states import RunState
-from shared.report import ReportedRun, StabilityReport
-from shared.report.formatting import format_baseline_title, format_seeds
+from shared.domain.wording import join_words
+from shared.report import Caution, ReportedRun, StabilityReport
+from shared.report.cautions import list_high_cautions
+from shared.report.comparison import ComparedJob
+from shared.report.formatting import (
+    format_baseline_title,
+    format_seeds,
+    format_spread,
+)
 
-PLAIN_WIDTH: Final = 200  # columns when not writing to a terminal, to keep sentences on one line
+PLAIN_WIDTH: Final = 10_000  # columns when not writing to a terminal: one line per sentence and row
 JOB_COLUMNS: Final = (
-    "job",
-    "created (UTC)",
-    "status",
-    "model",
-    "preset",
-    "runs",
-    "done",
-    "fine-tuned model",
+    Column("job", Kind.ID),
+    Column("created"),
+    Column("status"),
+    Column("model"),
+    Column("preset"),
+    Column("runs"),
+    Column("done"),
+    Column("fine-tuned model", Kind.ID),
 )
 
 
-def make_console(*, stderr: bool = False) -> Console:
+def make_console(*, stderr: bool = False) -> OutputConsole:
     """Create a console as wide as the terminal, or PLAIN_WIDTH if it is not a terminal."""
-    console = Console(stderr=stderr, highlight=False)
-    if console.is_terminal:
-        return console
-    return Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
-
-
-def format_number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def format_count(amount: int, noun: str) -> str:
-    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+    console = OutputConsole(stderr=stderr)
+    return console if console.is_terminal else OutputConsole(stderr=stderr, width=PLAIN_WIDTH)
 
 
 def format_interval(bounds: tuple[float, float] | None) -> str:
     return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
 
 
-def build_jobs_table(jobs: Sequence[Job]) -> Table:
-    table = Table(*JOB_COLUMNS, box=None)
+def format_mean(result: StabilityReport | ComparedJob) -> str:
+    """Format mean and standard deviation, or that all scores are equal."""
+    mean = format_number(result.mean)
+    return f"{mean} (equal scores)" if result.equal_scores else f"{mean} ± {format_std(result.std)}"
+
+
+def format_std(value: float | None) -> str:
+    return "-" if value is None else format_spread(value, decimals=4)
+
+
+def _format_mean_with_bound(report: StabilityReport) -> str:
+    """Format mean and standard deviation; of equal scores, the one that they do not exclude."""
+    text, equal = format_mean(report), report.equal_scores
+    if equal is None or equal.std is None:
+        return text
+    return f"{text.removesuffix(')')}; std {format_std(equal.std)} not excluded)"
+
+
+def build_jobs_table(jobs: Sequence[Job]) -> RowTable:
+    table = RowTable(*JOB_COLUMNS)
     for job in jobs:
-        created = datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         summary = job.runs_summary
         table.add_row(
             job.id,
-            created,
+            format_time(job.created_at),
             job.status.value,
-            escape(job.model),
+            job.model,
             job.preset,
             f"{summary.succeeded}/{summary.total}",
             f"{job.progress.percent:.0f}%",
-            escape(job.fine_tuned_model or "-"),
+            job.fine_tuned_model or "-",
         )
     return table
 
 
 def format_job(job: Job) -> RenderableType:
-    """Format a job's state, settings, pilots, error and warnings."""
+    """Format a job's state, settings, pilots and error."""
     lines = [_format_job_state(job)]
     if job.resolved_recipe is not None:
         lines.append(format_recipe_summary(job.model, job.resolved_recipe))
     if job.pilots is not None:
-        settings = " and ".join(job.pilots.automatic)
+        settings = join_words(job.pilots.automatic)
         searching = f"{job.model}, recipe {job.preset}: pilots choose {settings} first"
         lines.append(job.pilot_reason or searching)
     lines += [f"Failed: {job.error.message}"] if job.error is not None else []
-    lines += [f"Warning: {warning.message}" for warning in job.warnings]
     return Group(*map(escape, lines))
 
 
+def format_cautions(cautions: Sequence[ApiWarning | Caution]) -> RenderableType:
+    """Format cautions, one per line, with their codes."""
+    return Group(*(escape(f"Warning ({one.code}): {one.message}") for one in cautions))
+
+
 def format_report(report: StabilityReport) -> RenderableType:
-    """Format every seed, the distribution, the verdict, the diagnosis and the warnings."""
+    """Format every seed, the distribution, the verdict, the diagnosis and the cautions, those
+    first that question the scores.
+    """
+    high = list_high_cautions(report.warnings)
     parts: list[RenderableType] = [
+        *([format_cautions(high), ""] if high else []),
         _build_runs_table(report),
         "",
         _build_distribution_table([("", report)]),
@@ -89,7 +121,7 @@ def format_report(report: StabilityReport) -> RenderableType:
     ]
     parts.append(escape(report.verdict.text))
     parts += [escape(f"Diagnosis: {sentence}") for sentence in report.diagnosis]
-    parts += [escape(f"Warning: {warning.message}") for warning in report.warnings]
+    parts.append(format_cautions([one for one in report.warnings if one not in high]))
     if report.fine_tuned_model is not None:
         parts.append(f"Model: [bold]{escape(report.fine_tuned_model)}[/bold]")
     return Group(*parts)
@@ -114,8 +146,9 @@ def format_reports_side_by_side(reports: Sequence[tuple[str, StabilityReport]]) 
 def format_recipe_summary(model: str, recipe: dict[str, Any]) -> str:
     """Format the most important settings of a resolved recipe."""
     return (
-        f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} steps per "
-        f"run, batch size {recipe['train_batch_size']}, learning rate "
+        f"{model}, recipe {recipe.get('preset', 'stabilized')}: "
+        f"{format_count(recipe['max_steps'], 'step')} per run, batch size "
+        f"{recipe['train_batch_size']}, learning rate "
         f"{recipe['learning_rate']:g}, re-initialized top blocks: {recipe['reinit_layers']}, "
         f"{recipe.get('precision', 'float32')}"
     )
@@ -124,7 +157,7 @@ def format_recipe_summary(model: str, recipe: dict[str, Any]) -> str:
 def _format_job_state(job: Job) -> str:
     state = (
         f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of "
-        f"{job.progress.steps_total} steps"
+        f"{format_count(job.progress.steps_total, 'step')}"
     )
     if job.finished_at is not None:
         return f"{state}, after {format_duration(job.finished_at - job.created_at)}"
@@ -141,13 +174,29 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def _name_best_run(report: StabilityReport) -> str:
+    """Say that the best run is published, or else that it is the best run."""
+    is_published = report.published is None or report.published.kind == "best_run"
+    return "published" if is_published else "best"
+
+
+ROW_INTERVAL: Final = "95% interval from the rows"
+BEST_RUN: Final = "best run"
+ENSEMBLE: Final = "ensemble"
+DISTILLED: Final = "distilled model"
+BEST_CHECKPOINTS: Final = "mean, best checkpoints"
 DISTRIBUTION_ROWS: Final[dict[str, Callable[[StabilityReport], str]]] = {
     "runs": lambda r: f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else ""),
-    "mean ± std": lambda r: f"{format_number(r.mean)} ± {format_number(r.std)}",
-    "95% interval of the mean": lambda r: format_interval(r.ci95),
+    "mean ± std": _format_mean_with_bound,
+    "95% interval of the mean": lambda r: format_interval(None if r.equal_scores else r.ci95),
+    ROW_INTERVAL: lambda r: format_interval(r.rows_ci95),
     "min, quartiles, max": lambda r: " ".join(
         map(format_number, (r.min, r.q1, r.median, r.q3, r.max))
     ),
+    BEST_CHECKPOINTS: format_average,
+    BEST_RUN: format_best_run,
+    ENSEMBLE: format_ensemble,
+    DISTILLED: format_distilled,
     "degenerate, failed": lambda r: (
         f"{r.degenerate}, {r.failed}" + (f", {r.discarded} discarded" if r.discarded else "")
     ),
@@ -160,7 +209,9 @@ def _build_runs_table(report: StabilityReport) -> Table:
     for run in report.runs:
         notes = ["degenerate"] if run.degenerate else []
         notes += (
-            ["published"] if run.run_id == report.best_run_id and report.fine_tuned_model else []
+            [_name_best_run(report)]
+            if run.run_id == report.best_run_id and report.fine_tuned_model
+            else []
         )
         table.add_row(
             _format_run_seeds(run),
@@ -175,6 +226,14 @@ def _build_runs_table(report: StabilityReport) -> Table:
 def _build_distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table:
     table = Table("", *(name for name, _ in reports), box=None, show_header=len(reports) > 1)
     rows = dict(DISTRIBUTION_ROWS)
+    if all(report.rows_ci95 is None for _, report in reports):
+        del rows[ROW_INTERVAL]
+    if all(report.ensemble is None for _, report in reports):
+        del rows[BEST_RUN], rows[ENSEMBLE]
+    if all(report.distilled is None for _, report in reports):
+        del rows[DISTILLED]
+    if all(report.average is None for _, report in reports):
+        del rows[BEST_CHECKPOINTS]
     for name in dict.fromkeys(one.name for _, report in reports for one in report.baselines):
         rows[escape(format_baseline_title(name))] = partial(_format_baseline_score, name)
     for title, cell in rows.items():

@@ -1,84 +1,33 @@
-"""Parameters of ``evenkeel train``, as named types that carry their help texts."""
+"""Parameters of ``evenkeel train``, as named types that carry their help texts; those about the
+data are in ``cli.data_options``.
+"""
 
-from pathlib import Path
+from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
 
-DATA_PANEL: Final = "Data"
 RECIPE_PANEL: Final = "Recipe"
 EVALUATION_PANEL: Final = "Split and metric"
-
-# the data
-
-TrainingFile = Annotated[
-    Path,
-    typer.Argument(
-        exists=True,
-        dir_okay=False,
-        readable=True,
-        metavar="FILE",
-        help="Training data: CSV, TSV, JSONL or Parquet.",
-    ),
-]
-ValidationFile = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True,
-        dir_okay=False,
-        readable=True,
-        help="Validation data.",
-        show_default="rows split off FILE",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-TestFile = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True,
-        dir_okay=False,
-        readable=True,
-        help="Test data, used only for the reported score.",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-HasHeader = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|true|false",
-        help="Whether the first line of CSV and TSV files names the columns.",
-        show_default="auto",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-TaskType = Annotated[
-    str | None,
-    typer.Option(
-        help="Type of task, e.g. regression.",
-        show_default="detected from the labels",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-TextColumn = Annotated[
-    str | None,
-    typer.Option(help="Name or index of the (first) text column.", rich_help_panel=DATA_PANEL),
-]
-TextPairColumn = Annotated[
-    str | None,
-    typer.Option(
-        help="Name or index of the second text column, for pairs.", rich_help_panel=DATA_PANEL
-    ),
-]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option(help="Name or index of the label column.", rich_help_panel=DATA_PANEL),
-]
 
 # the recipe
 
 BaseModelId = Annotated[
     str | None,
-    typer.Option(help="Base model.", show_default="all-MiniLM-L6-v2", rich_help_panel=RECIPE_PANEL),
+    typer.Option(
+        help="Base model, or owner/name of a model on the hub.",
+        show_default="all-MiniLM-L6-v2",
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
+ModelRevision = Annotated[
+    str | None,
+    typer.Option(
+        "--revision",
+        help="Branch, tag or commit of a model on the hub.",
+        show_default="main",
+        rich_help_panel=RECIPE_PANEL,
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -124,6 +73,51 @@ Precision = Annotated[
         help="float32, bfloat16 or auto.", show_default="auto", rich_help_panel=RECIPE_PANEL
     ),
 ]
+ClassWeights = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WEIGHTS",
+        help="Weights of the labels' rows in the loss: balanced, none, or LABEL=WEIGHT,…; "
+        "a label without a weight has 1.",
+        show_default="none",
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
+RecipeSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other setting that `evenkeel recipes RECIPE` lists; may be repeated.",
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
+InitSeeds = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--init-seed",
+        metavar="SEED",
+        help="Seed of the weights; each is combined with each --data-seed. May be repeated.",
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
+DataSeeds = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--data-seed",
+        metavar="SEED",
+        help="Seed of row order and dropout. May be repeated.",
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
+EarlyDiscard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="START:KEEP",
+        help="Start START runs, and continue the best KEEP of them after a quarter of the steps.",
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
 
 # splits, score and output
 
@@ -153,6 +147,10 @@ GroupBy = Annotated[
         rich_help_panel=EVALUATION_PANEL,
     ),
 ]
+SplitSeed = Annotated[
+    int | None,
+    typer.Option(help="Seed of the split.", show_default="0", rich_help_panel=EVALUATION_PANEL),
+]
 Metric = Annotated[
     str | None,
     typer.Option(
@@ -166,4 +164,41 @@ DryRun = Annotated[
 ]
 ModelSuffix = Annotated[
     str | None, typer.Option(help="Text to include in the fine-tuned model's ID.")
+]
+
+
+class KeptModels(StrEnum):
+    """The values of ``artifacts.keep``."""
+
+    BEST_RUN = "best_run"
+    ALL_RUNS = "all_runs"
+    NONE = "none"
+
+
+class PublishedModel(StrEnum):
+    """The values of ``artifacts.publish``."""
+
+    AUTO = "auto"
+    BEST_RUN = "best_run"
+    ENSEMBLE = "ensemble"
+    DISTILLED = "distilled"
+
+
+Keep = Annotated[
+    KeptModels | None,
+    typer.Option(
+        help="Models to keep; all_runs allows `classify --ensemble`.", show_default="best_run"
+    ),
+]
+Publish = Annotated[
+    PublishedModel | None,
+    typer.Option(
+        help="What the model's ID answers with: the best run, the ensemble of all sound runs, one "
+        "model distilled from it (one more run), or the first two by validation score (auto).",
+        show_default="auto",
+    ),
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="Text to store with the job; may be repeated."),
 ]

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +20,9 @@ from cli.data_dir import DataDir, open_data_dir
 from cli.embedded_redis import EmbeddedRedis, prepare_embedded_redis
 from cli.errors import CliError
 from cli.processes import Program, Supervisor
-from cli.settings import read_settings
+from cli.settings import read_service_settings, read_settings
 from shared.infra.child_process import build_module_command, build_module_environment
+from shared.infra.private_files import keep_files_private
 from shared.infra.settings import Settings, describe_missing_key
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
@@ -49,10 +51,10 @@ def run_service(options: ServiceOptions) -> int:
     Raises CliError if it cannot start.
     """
     require_worker_packages()
-    refusal = describe_missing_key(read_settings(host=options.host))
+    refusal = _find_key_problem(options)
     if refusal is not None:
         raise CliError(refusal)
-    os.umask(0o077)  # only the owner can read data and logs
+    keep_files_private()
     with (
         open_data_dir(options.home) as home,
         open_listener(options.host, options.port) as listener,
@@ -64,11 +66,28 @@ def run_service(options: ServiceOptions) -> int:
             redis.build_program(),
             *build_service_programs(listener, build_child_environment(settings)),
         ]
-        return asyncio.run(_run_programs(options, home, get_listener_url(listener), programs))
+        needs_key = are_keys_required(settings)
+        return asyncio.run(
+            _run_programs(options, home, get_listener_url(listener), programs, needs_key=needs_key)
+        )
+
+
+def _find_key_problem(options: ServiceOptions) -> str | None:
+    """Return why these options need a key first. Raises CliError for invalid settings."""
+    from shared.db.api_keys import has_keys
+
+    home = options.home.expanduser().absolute()
+    settings = read_service_settings(host=options.host, home=home, database_url="")
+    return describe_missing_key(settings, partial(has_keys, settings.resolved_database_url))
 
 
 async def _run_programs(
-    options: ServiceOptions, home: DataDir, url: str, programs: Sequence[Program]
+    options: ServiceOptions,
+    home: DataDir,
+    url: str,
+    programs: Sequence[Program],
+    *,
+    needs_key: bool,
 ) -> int:
     output = ChildOutput(
         [program.name for program in programs],
@@ -79,7 +98,7 @@ async def _run_programs(
 
     def announce_url() -> None:
         home.write_url(url)
-        for line in _format_welcome(url, options, home):
+        for line in _format_welcome(url, options, home, needs_key=needs_key):
             output.write_parent_line(line)
 
     try:
@@ -218,14 +237,34 @@ def require_worker_packages() -> None:
         )
 
 
-def _format_welcome(url: str, options: ServiceOptions, home: DataDir) -> list[str]:
+def are_keys_required(settings: Settings) -> bool:
+    """Return whether requests need an API key from the start."""
+    from shared.db.api_keys import has_keys
+
+    return settings.api_key is not None or has_keys(settings.resolved_database_url)
+
+
+def _format_welcome(
+    url: str, options: ServiceOptions, home: DataDir, *, needs_key: bool
+) -> list[str]:
+    documentation = (
+        f"API documentation: {url}/docs" if read_settings().api_docs else "no API documentation"
+    )
     option = "" if url == "http://127.0.0.1:8000" else f" --url {url}"
     return [
         (
             f"Evenkeel is ready at {url} ({options.slots} training "
-            f"slot{'s' if options.slots > 1 else ''}; API documentation: {url}/docs)"
+            f"slot{'s' if options.slots > 1 else ''}; {documentation})"
         ),
         f"to train a model: evenkeel train FILE{option}",
+        *(
+            [
+                "requests need an API key (EVENKEEL_API_KEY); to make one: "
+                f"evenkeel keys create NAME --home {home.folder}"
+            ]
+            if needs_key
+            else []
+        ),
         (
             f"data and logs are in {home.folder}; Ctrl-C stops everything, and the next "
             "`evenkeel up` continues from there"

@@ -30,7 +30,9 @@ WORKER_TIMEOUT_S: Final = 60.0
 
 # A webhook is sent
 WEBHOOK_TIMEOUT_S: Final = 10.0
-"""Of each network operation of an attempt: connecting, sending, waiting for the response."""
+"""Of each network operation of an attempt: resolving the name, connecting, sending, waiting."""
+WEBHOOK_DEADLINE_S: Final = 20.0
+"""Of the whole attempt after the name is resolved, however the receiver drips its response."""
 WEBHOOK_LEASE_S: Final = 60.0
 """For which a sender has claimed a delivery."""
 
@@ -40,7 +42,21 @@ UPLOAD_LIFETIME_S: Final = 3600
 GARBAGE_GRACE_S: Final = 24 * 3600
 """Age from which a blob without a row is deleted; a blob is stored before its row."""
 
+OWNED_GARBAGE_GRACE_S: Final = 3600
+"""The same for blobs of runs, whose rows are older than their blobs; longer than a sweep."""
+
+# SQLite is written to
+SQLITE_WAIT_S: Final = 60.0
+"""For which a transaction waits for other writers, who take turns; longer than any of them takes,
+such as the deletion of a job with millions of points.
+"""
+
 # Texts are classified
+CLASSIFICATION_WAIT_S: Final = 10.0
+"""For which a few texts wait for a thread, and again for their first forward pass."""
+LONG_CLASSIFICATION_WAIT_S: Final = 50.0
+"""For which a file or a long list waits for a thread; with the limit below, within the client's
+timeout."""
 CLASSIFICATION_LIMIT_S: Final = 540.0
 """Estimated duration above which a batch is refused."""
 CLIENT_TIMEOUT_S: Final = 600.0

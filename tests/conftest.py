@@ -77,11 +77,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    # not below pytest's own folder: the path of a unix socket may have 107 bytes
-    with (
-        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
-        redis_server(Path(folder)) as server,
-    ):
+    with redis_server() as server:
         yield server
 
 
@@ -113,8 +109,7 @@ def shared_stack(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> I
     home = tmp_path_factory.mktemp("stack")
     url = f"sqlite:///{home / 'test.db'}"
     with (
-        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
-        redis_server(Path(folder)) as server,
+        redis_server() as server,
         running_stack(home, url, server, model_dir) as running,
     ):
         yield running

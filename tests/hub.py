@@ -1,9 +1,10 @@
-"""A simulated hub: an HTTP server with the two endpoints from which data sets are read, and with
-failures on request.
+"""A simulated hub: an HTTP server with the endpoints from which data sets and models are read, and
+with failures on request.
 """
 
 import hashlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.hub_models import ModelHub, Reply
 
 
 @dataclass
@@ -63,6 +66,7 @@ class PlayedHub:
     """Seconds between the bytes of a file."""
     gate: threading.Event = field(default_factory=threading.Event)
     """Files are sent only while it is set, which is the default."""
+    models: ModelHub = field(default_factory=ModelHub)
     asked: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
 
@@ -86,6 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(307, b"", location=self.hub.moved[path])
         elif path in self.hub.instead:
             self._answer(200, self.hub.instead[path])
+        elif (reply := self.hub.models.reply(path, dict(self.headers))) is not None:
+            self._send(reply)
         elif path.startswith("/api/datasets/"):
             assert parts.query == "blobs=true"
             self._describe(path.removeprefix("/api/datasets/"))
@@ -134,15 +140,37 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True  # the other side has given up, as it may
 
+    def _send(self, reply: Reply) -> None:
+        self.hub.gate.wait(60)
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(reply.declared_length))
+        self.end_headers()
+        try:
+            for chunk in reply.chunks():
+                self.wfile.write(chunk)
+                self.wfile.flush()
+        except ConnectionError:
+            self.close_connection = True  # the other side has given up, as it may
+        if reply.is_short:
+            self.close_connection = True
+
     def log_message(self, format: str, *args: Any) -> None:
         """Write no log."""
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client may hang up
+            super().handle_error(request, client_address)
 
 
 @contextmanager
 def played_hub() -> Iterator[PlayedHub]:
     hub = PlayedHub()
     handler = type("Handler", (_Handler,), {"hub": hub})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         hub.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -53,13 +53,13 @@ def job_values() -> dict[str, object]:
     return {**typed, **plain, "threads": 1, "warnings": [], "result_files": [], "status": "queued"}
 
 
-def add_job(database: Database, runs: int = 2) -> Job:
-    job = Job(**job_values())
+def add_job(database: Database, runs: int = 2, owner_id: str = "local") -> Job:
+    job = Job(**{**job_values(), "owner_id": owner_id})
     rows = [
         Run(
             id=ids.make_run_id(),
             job_id=job.id,
-            owner_id="local",
+            owner_id=owner_id,
             index=index,
             purpose="main",
             seed=index,

@@ -3,6 +3,7 @@ on private sockets and free ports.
 """
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,10 +68,13 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[RedisServer]:
-    server = RedisServer(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+def redis_server() -> Iterator[RedisServer]:
+    """Run a Redis in a folder of its own while the block runs."""
+    # not below pytest's own folder: the path of a unix socket may have 107 bytes
+    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

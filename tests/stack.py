@@ -13,8 +13,12 @@ from typing import Any
 import httpx
 import psutil
 
+from shared.db.consistency import find_problems
 from shared.db.migrate import apply_migrations
-from shared.domain.states import ENDED_JOB_STATES
+from shared.db.session import Database
+from shared.db.tables import Job
+from shared.domain.states import ENDED_JOB_STATES, OPEN_JOB_STATES
+from shared.infra.storage import Storage
 from tests.servers import RedisServer, find_free_port, wait_until
 
 EVENT_STREAMS = 3
@@ -68,10 +72,10 @@ class Stack:
         process.kill()
         process.wait()
 
-    def terminate(self, part: str) -> int:
+    def terminate(self, part: str, number: int = signal.SIGTERM) -> int:
         process = self.processes.pop(part)
-        process.send_signal(signal.SIGTERM)
-        return process.wait(timeout=15)
+        process.send_signal(number)
+        return process.wait(timeout=60)
 
     def trainers(self) -> list[psutil.Process]:
         """Return the trainer processes of the worker."""
@@ -157,6 +161,26 @@ class Stack:
         wait_until(seen, seconds, f"step {step}")
         return found[0]
 
+    def expect_storage_to_equal_rows(self) -> None:
+        """Assert that every blob has a row and every row its blobs, once all jobs have ended.
+
+        Blobs are deleted after the commit, so this waits. With open jobs nothing is asserted:
+        a blob may be older than its row.
+        """
+        database = Database(self.database_url)
+        storage = Storage((self.home / "storage").as_uri())
+        try:
+            with database.read() as session:
+                if session.query(Job).where(Job.status.in_(OPEN_JOB_STATES)).count():
+                    return
+            wait_until(
+                lambda: not find_problems(database, storage), 60, "storage and rows to be equal"
+            )
+        except TimeoutError:
+            raise AssertionError(find_problems(database, storage)) from None
+        finally:
+            database.dispose()
+
     def logs(self) -> str:
         ends = [
             f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}"
@@ -188,5 +212,6 @@ def running_stack(
     try:
         stack.start()
         yield stack
+        stack.expect_storage_to_equal_rows()
     finally:
         stack.close()

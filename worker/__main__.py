@@ -3,19 +3,27 @@
 The sweeper is a separate process; ``evenkeel worker`` starts both.
 """
 
+import sys
 import warnings
 
 from celery.exceptions import SecurityWarning
 
+from shared.encoders.model_dirs import find_model_dirs_problem
 from shared.infra import log
-from shared.infra.settings import Settings
+from shared.infra.private_files import keep_files_private
+from shared.infra.settings import read_settings_or_exit
 from worker import tasks
 from worker.app import make_worker
 
 
 def main() -> None:
-    settings = Settings()
+    keep_files_private()
+    settings = read_settings_or_exit()
     log.configure_logging(settings.log_level)
+    problem = find_model_dirs_problem(settings.model_folders)
+    if problem is not None:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(2)
     app = make_worker(settings)
     tasks.register_tasks(app)
     # Celery warns a worker that runs as root, because pickled messages can run any code; this

@@ -1,12 +1,14 @@
 """The worker's Celery application, and the flag that tells its children to shut down."""
 
 import logging
+import signal
 from multiprocessing import RawValue
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 
 from shared.infra.broker import make_celery
+from shared.infra.child_process import announce_start
 from shared.infra.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -19,6 +21,21 @@ _shutting_down = RawValue("b", 0)
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _on_shutdown(**_: object) -> None:
     _shutting_down.value = 1
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _on_ready(**_: object) -> None:
+    _treat_quit_as_term()
+    announce_start()
+
+
+def _treat_quit_as_term() -> None:
+    """Let SIGQUIT end the worker as SIGTERM does.
+
+    Celery's own handler cancels tasks whose messages it has not acknowledged, of which there are
+    none here, and then waits for runs that it has not told to stop.
+    """
+    signal.signal(signal.SIGQUIT, signal.getsignal(signal.SIGTERM))
 
 
 def is_shutting_down() -> bool:

@@ -12,7 +12,7 @@ from worker.runs.claim import claim_runs
 from worker.runs.finalizer import RunFinalizer
 from worker.runs.lease import Heartbeat
 from worker.runs.monitor import RunMonitor
-from worker.runs.outcomes import Outcome, Unprepared
+from worker.runs.outcomes import Outcome
 from worker.runs.preparation import prepare_runs
 
 UNPREPARED_DELAY_S = 20.0
@@ -76,7 +76,7 @@ def _train_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> bo
 
 def _iterate_outcomes(
     context: WorkerContext, assignments: Sequence[Assignment], heartbeat: Heartbeat
-) -> Iterator[tuple[Assignment, Outcome | Unprepared]]:
+) -> Iterator[tuple[Assignment, Outcome]]:
     """Yield each run with its outcome as soon as it ends."""
     preparation = prepare_runs(context, assignments)
     yield from preparation.outcomes

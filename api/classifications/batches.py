@@ -4,24 +4,28 @@ import csv
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.classifications.batch_texts import read_texts
-from api.classifications.loaded_models import ClassifiedTexts
+from api.classifications.loaded_models import ClassifiedTexts, EnsembleModels
 from api.classifications.schemas import BatchObject, BatchRequest, RequestCounts
-from api.classifications.service import EnsembleModels, find_ensemble, format_prediction
+from api.classifications.service import find_ensemble, format_prediction
 from api.dependencies import AppServices
 from api.files.service import fetch_table_source, read_stored_file
+from api.serving.pass_work import Requester
 from shared.datasets.labels import LABEL_SEPARATOR
 from shared.db.files import Files, lock_digest
+from shared.db.owner_limits import lock_owner_usage
 from shared.db.tables import File
 from shared.domain import ids
+from shared.domain.csv_cells import disarm_formula
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskType
-from shared.infra.storage import build_file_key
+from shared.domain.wording import format_count
+from shared.infra.storage_keys import build_file_key
 from shared.timings import CLASSIFICATION_LIMIT_S
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
@@ -40,8 +44,11 @@ class WrittenRows:
     token_count: int
 
 
-def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
-    """Classify the rows of a file and store the predictions as a new file.
+def classify_file(
+    services: AppServices, request: BatchRequest, is_gone: Callable[[], bool]
+) -> BatchObject:
+    """Classify the rows of a file and store the predictions as a new file, unless the client
+    ``is_gone``.
 
     Raises FileNotFound, InvalidValue for a file that does not fit the model's task, and what
     ``service.classify_inputs`` raises.
@@ -49,9 +56,10 @@ def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
     started = time.time()
     models = find_ensemble(services, request.model, ensemble=request.ensemble)
     texts = _read_input_file(services, request, models.task)
-    with services.model_server.admit_request(), tempfile.TemporaryDirectory() as scratch:
+    requester = Requester(services.owner_id, is_gone)
+    with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "classifications.csv"
-        written = _write_results(services, models, texts, path)
+        written = _write_results(services, models, texts, path, requester)
         result = _store_results(services, path)
     return BatchObject(
         id=ids.make_classification_batch_id(),
@@ -78,7 +86,11 @@ def _read_input_file(services: AppServices, request: BatchRequest, task: Task) -
 
 
 def _write_results(
-    services: AppServices, models: EnsembleModels, texts: "Sequence[Text]", path: Path
+    services: AppServices,
+    models: EnsembleModels,
+    texts: "Sequence[Text]",
+    path: Path,
+    requester: Requester,
 ) -> WrittenRows:
     """Write one row per input row, as in a job's predictions.csv.
 
@@ -91,7 +103,7 @@ def _write_results(
         writer.writerow(_build_header(models))
         for start in range(0, len(texts), ROWS_PER_CHUNK):
             classified = services.model_server.classify_texts(
-                models.members, models.task, texts[start : start + ROWS_PER_CHUNK]
+                models.members, models.task, texts[start : start + ROWS_PER_CHUNK], requester
             )
             writer.writerows(_iterate_result_rows(classified, models, first_row=start + 1))
             truncated_count += sum(classified.truncated)
@@ -109,7 +121,7 @@ def check_throughput(rows_done: int, rows_total: int, seconds: float) -> None:
         raise InvalidValue(
             f"At {rows_done / seconds:.1f} rows per second the file takes longer than the limit of "
             f"{CLASSIFICATION_LIMIT_S / 60:.0f} minutes per request; "
-            f"split it into parts of up to {fitting_rows:,} rows.",
+            f"split it into parts of up to {format_count(fitting_rows, 'row')}.",
             param="input_file",
         )
 
@@ -135,7 +147,8 @@ def _iterate_result_rows(
 
 def _iterate_cells(prediction: "Prediction", models: EnsembleModels) -> Iterator[ResultCell]:
     predicted = format_prediction(prediction.predicted, models.task.label_names)
-    yield LABEL_SEPARATOR.join(predicted) if isinstance(predicted, list) else predicted
+    text = LABEL_SEPARATOR.join(predicted) if isinstance(predicted, list) else predicted
+    yield disarm_formula(text) if isinstance(text, str) else text
     if models.task.type is not TaskType.REGRESSION:
         yield from prediction.scores
     if prediction.disagreement is not None:
@@ -158,6 +171,9 @@ def _store_results(services: AppServices, path: Path) -> File:
     with services.database.write() as session:
         # locked, so that no deletion of another file with the same content removes these bytes
         lock_digest(session, sha256)
+        lock_owner_usage(session, services.owner_id, services.settings).require_room_for_file(
+            file.bytes
+        )
         services.storage.put_file(build_file_key(sha256), path)
         Files(session, services.owner_id).add(file)
     return file

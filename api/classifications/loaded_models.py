@@ -1,28 +1,37 @@
-"""Models loaded in this process, with a bound on concurrent requests for them."""
+"""Models loaded in this process, which share one queue of forward passes."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
 
+from api.classifications.lookup_cache import LookupCache
 from api.serving.cache import Cache
+from api.serving.pass_queue import PassQueue
+from api.serving.pass_work import Requester
 from shared.db.tables import Model
-from shared.domain.errors import ModelNotServed, ServiceBusy
+from shared.domain.errors import ModelNotServed
 from shared.domain.task import Task
 from shared.infra.model_cache import fetch_cached_folder, get_cached_folder
 from shared.infra.settings import Settings
-from shared.infra.storage import BlobMissing, Storage
+from shared.infra.storage import Storage
+from shared.infra.storage_errors import BlobMissing
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
     from api.serving.classifier import Classifier, Text
     from api.serving.predictions import Prediction
 
 MAX_LOADED_MODELS = 32
-MAX_CONCURRENT_REQUESTS = 8  # of the process's forty threads; the others serve polling
+
+
+@dataclass(frozen=True)
+class EnsembleModels:
+    """Models that classify together (often a single one), and their task."""
+
+    task: Task
+    members: list[Model]
 
 
 @dataclass(frozen=True)
@@ -39,43 +48,41 @@ class ModelServer:
         self._settings = settings
         self._storage = storage
         self._classifiers: Cache[Classifier] = Cache(MAX_LOADED_MODELS, settings.classifier_bytes)
-        self._admission = BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
-        # a forward pass uses all cores; between passes another request may run
-        self._compute_lock = Lock()
+        self._passes = PassQueue()
+        self._ensembles: LookupCache[EnsembleModels] = LookupCache()
 
-    @contextmanager
-    def admit_request(self) -> Iterator[None]:
-        """Count a request while it runs. Raises ServiceBusy if the limit is reached."""
-        if not self._admission.acquire(blocking=False):
-            raise ServiceBusy(
-                f"The limit of {MAX_CONCURRENT_REQUESTS} concurrent classifications is reached; "
-                "retry shortly."
-            )
-        try:
-            yield
-        finally:
-            self._admission.release()
+    def find_ensemble(self, key: object, read: Callable[[], EnsembleModels]) -> EnsembleModels:
+        """Return the models of this key, which ``read`` reads if they are not known."""
+        return self._ensembles.get(key, read)
 
     def classify_texts(
-        self, members: Sequence[Model], task: Task, texts: Sequence[Text]
+        self, members: Sequence[Model], task: Task, texts: Sequence[Text], requester: Requester
     ) -> ClassifiedTexts:
         """Classify the texts with models of one job, which share a tokenizer.
 
-        Raises ModelNotServed.
+        Raises ModelNotServed, ServiceBusy if the requester's deadline passes, and InvalidRequest if
+        its client has gone.
         """
+        from api.serving.classifier import order_logits
         from api.serving.predictions import build_predictions
 
+        requester.require_present()
         encoded = self._get_classifier(members[0], task).encode_texts(texts)
-        logits = [
-            self._get_classifier(member, task).compute_logits(encoded, self._compute_lock)
-            for member in members
-        ]
+        lengths = encoded.lengths
+        logits = []
+        for member in members:
+            # one after the other: all of them may need more memory than models may take
+            classifier = self._get_classifier(member, task)
+            passes = self._passes.run(classifier, encoded.rows, lengths, requester)
+            logits.append(order_logits(passes))
+            requester = requester.without_deadline()
         return ClassifiedTexts(
-            build_predictions(logits, task.type), encoded.truncated, encoded.token_count
+            build_predictions(logits, task.type), encoded.truncated, sum(lengths)
         )
 
     def evict_model(self, prefix: str) -> None:
         """Free the memory and the local copy of a deleted model."""
+        self._ensembles.clear()
         self._classifiers.forget(prefix)
         shutil.rmtree(get_cached_folder(self._settings, prefix), ignore_errors=True)
 

@@ -1,8 +1,9 @@
 """Routes below /v1/classifications: predictions of fine-tuned models."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from api.classifications import batches, service
+from api.classifications.client_watch import ClientWatch
 from api.classifications.schemas import (
     BatchObject,
     BatchRequest,
@@ -18,37 +19,52 @@ from shared.domain.errors import (
     ModelNotServed,
     NoEnsemble,
     PayloadTooLarge,
-    ServiceBusy,
 )
+from shared.domain.limit_errors import FILE_LIMITS, ServiceBusy
 
 router = APIRouter(prefix="/v1/classifications", tags=["classifications"])
 
 
 @router.post(
     "",
+    response_model=ClassificationObject,
     responses=document_errors(
         InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, PayloadTooLarge, ServiceBusy
     ),
 )
-def create_classification(
-    services: ServicesDep, request: ClassificationRequest
-) -> ClassificationObject:
+async def create_classification(
+    services: ServicesDep, request: ClassificationRequest, http_request: Request
+) -> Response:
     """Classify texts or pairs of texts with a fine-tuned model or an ensemble.
 
     The texts are not stored.
     """
-    return service.classify_inputs(services, request)
+    heavy = services.heavy
+    lane = heavy.long_classifications if request.is_long else heavy.classifications
+    with ClientWatch(http_request.receive) as client:
+        content = await lane.run(service.classify_inputs, services, request, client.is_gone)
+    return Response(content, media_type="application/json")
 
 
 @router.post(
     "/batches",
     responses=document_errors(
-        InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, FileNotFound, ServiceBusy
+        InvalidValue,
+        ModelNotServed,
+        NoEnsemble,
+        ModelNotFound,
+        FileNotFound,
+        ServiceBusy,
+        *FILE_LIMITS,
     ),
 )
-def create_classification_batch(services: ServicesDep, request: BatchRequest) -> BatchObject:
+async def create_classification_batch(
+    services: ServicesDep, request: BatchRequest, http_request: Request
+) -> BatchObject:
     """Classify every row of an uploaded file and store the predictions as a result file.
 
     The response is sent once all rows are classified.
     """
-    return batches.classify_file(services, request)
+    lane = services.heavy.long_classifications
+    with ClientWatch(http_request.receive) as client:
+        return await lane.run(batches.classify_file, services, request, client.is_gone)

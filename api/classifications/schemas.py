@@ -11,6 +11,9 @@ from api.strict_request import StrictRequest
 from shared.domain.task import ColumnReference, Header
 
 MAX_INPUTS = 1000
+MAX_SHORT_INPUTS = 32
+MAX_SHORT_CHARACTERS = 32_000
+"""Of a request that does not count as a long one, whose memory and time need a bound."""
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -22,12 +25,13 @@ class TextPair(StrictRequest):
     text_b: Text | None = None
     """The second text of a pair."""
 
+    @property
+    def character_count(self) -> int:
+        return len(self.text_a) + len(self.text_b or "")
+
 
 def _get_input_form(value: object) -> str | None:
-    """Return the tag of the form that the value has, so that errors are about that form alone.
-
-    Tags are in brackets, which keeps them out of the dotted path of an error.
-    """
+    """Return the tag of the form that the value has, so that errors are about that form alone."""
     if isinstance(value, str):
         return "(text)"
     if isinstance(value, list):
@@ -41,7 +45,7 @@ Input = Annotated[
     Discriminator(
         _get_input_form,
         custom_error_type="input_form",
-        custom_error_message="a text, or an object with text_a",
+        custom_error_message="must be a text, or an object with text_a",
     ),
 ]
 Inputs = Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
@@ -51,22 +55,32 @@ class ClassificationRequest(StrictRequest):
     """A model and the inputs to classify."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """ID of a fine-tuned model, for example the ``fine_tuned_model`` of a job."""
+    """ID of a fine-tuned model, for example the ``fine_tuned_model`` of a job. If the job has
+    published an ensemble under it, the ensemble answers; an ID with a seed names one run."""
     input: Annotated[
         _SingleInput | Annotated[Inputs, Tag("(list)")],
         Discriminator(
             _get_input_form,
             custom_error_type="input_form",
-            custom_error_message="a text, an object with text_a, or a list of them",
+            custom_error_message="must be a text, an object with text_a, or a list of them",
         ),
     ]
     """A text, a pair of texts, or a list of up to 1,000 of them."""
     ensemble: bool = False
     """Whether to average the scores of all models that the model's job has kept
-    (``artifacts.keep: "all_runs"``), and to report their disagreement. Models of degenerate runs
-    are left out unless all are degenerate."""
+    (a published ensemble, or ``artifacts.keep: "all_runs"``), and to report their disagreement.
+    Models of degenerate runs are left out unless all are degenerate."""
     return_all_scores: bool = True
     """Whether to return the score of every label, or only those of the predicted labels."""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it has more than a few texts, or long ones."""
+        inputs = self.input if isinstance(self.input, list) else [self.input]
+        characters = sum(
+            len(item) if isinstance(item, str) else item.character_count for item in inputs
+        )
+        return len(inputs) > MAX_SHORT_INPUTS or characters > MAX_SHORT_CHARACTERS
 
 
 class BatchRequest(StrictRequest):
@@ -161,7 +175,7 @@ class ClassificationTarget(BaseModel):
     truncated: bool
     """Whether the input exceeded the model's maximum length, so that its end was not read."""
     disagreement: DisagreementObject | None
-    """Disagreement of the ensemble; null without ``ensemble``."""
+    """Disagreement of the ensemble; null for a single model."""
 
 
 class ClassificationUsage(BaseModel):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from api.classifications.loaded_models import ClassifiedTexts
+from api.classifications.loaded_models import ClassifiedTexts, EnsembleModels
 from api.classifications.schemas import (
     ClassificationObject,
     ClassificationRequest,
@@ -18,13 +17,15 @@ from api.classifications.schemas import (
     TextPair,
 )
 from api.dependencies import AppServices
+from api.models.uploaded import is_uploaded
+from api.serving.pass_work import Requester
 from shared.db.jobs import Jobs
 from shared.db.models import Models
 from shared.db.runs import Runs
-from shared.db.tables import Model
 from shared.domain import ids
 from shared.domain.errors import InvalidValue, NoEnsemble
 from shared.domain.task import Label, Task, TaskType
+from shared.timings import CLASSIFICATION_WAIT_S
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
     from api.serving.classifier import Text
@@ -33,16 +34,10 @@ if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
 DEFAULT_TARGET_NAME = "label"
 
 
-@dataclass(frozen=True)
-class EnsembleModels:
-    """Models that classify together (often a single one), and their task."""
-
-    task: Task
-    members: list[Model]
-
-
-def classify_inputs(services: AppServices, request: ClassificationRequest) -> ClassificationObject:
-    """Classify the inputs of a request.
+def classify_inputs(
+    services: AppServices, request: ClassificationRequest, is_gone: Callable[[], bool]
+) -> bytes:
+    """Classify the inputs of a request, unless its client ``is_gone``; returns the response's JSON.
 
     Raises ModelNotFound, NoEnsemble, ModelNotServed, ServiceBusy, and InvalidValue for inputs that
     do not fit the model's task.
@@ -50,15 +45,18 @@ def classify_inputs(services: AppServices, request: ClassificationRequest) -> Cl
     models = find_ensemble(services, request.model, ensemble=request.ensemble)
     inputs = request.input if isinstance(request.input, list) else [request.input]
     texts = _collect_texts(inputs, models.task, is_list=isinstance(request.input, list))
-    with services.model_server.admit_request():
-        classified = services.model_server.classify_texts(models.members, models.task, texts)
+    requester = Requester(
+        services.owner_id, is_gone, deadline=time.monotonic() + CLASSIFICATION_WAIT_S
+    )
+    classified = services.model_server.classify_texts(models.members, models.task, texts, requester)
     results = [
         _build_target(
             prediction, truncated, models.task, include_all_scores=request.return_all_scores
         )
         for prediction, truncated in zip(classified.predictions, classified.truncated, strict=True)
     ]
-    return _build_classification(request.model, models, results, classified)
+    response = _build_classification(request.model, models, results, classified)
+    return response.model_dump_json().encode()
 
 
 def _build_classification(
@@ -84,28 +82,40 @@ def _build_classification(
 
 
 def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> EnsembleModels:
-    """Return the model, or with ``ensemble`` all models of its job whose runs are not degenerate.
+    """Return the models that answer for this ID: the model, or the members of the ensemble that
+    its job has published under this ID. They may have been read a second ago.
 
-    If all runs are degenerate, all models vote. Raises ModelNotFound, NoEnsemble, and InvalidValue
-    for a base model.
+    With ``ensemble``, return all models of its job whose runs are not degenerate, or all if every
+    run is. Raises ModelNotFound, NoEnsemble, and InvalidValue for a base model.
     """
+    return services.model_server.find_ensemble(
+        (services.owner_id, model_id, ensemble),
+        lambda: _read_ensemble(services, model_id, ensemble=ensemble),
+    )
+
+
+def _read_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> EnsembleModels:
     _require_fine_tuned(services, model_id)
     with services.database.read() as session:
         repository = Models(session, services.owner_id)
         model = repository.get(model_id)
         task = Task.model_validate(Jobs(session).get(model.job_id, services.owner_id).task)
         if not ensemble:
-            return EnsembleModels(task, [model])
+            if model_id != model.id:  # a name with seeds or a checkpoint means the run alone
+                return EnsembleModels(task, [model])
+            published = repository.list_published(model.job_id)
+            return EnsembleModels(task, published.ensembles.get(model.id, [model]))
         kept = repository.list_by_job(model.job_id)
-        degenerate = {run.id for run in Runs(session).list_by_job(model.job_id) if run.degenerate}
-    members = [member for member in kept if member.run_id not in degenerate] or list(kept)
+        runs = {run.id: run for run in Runs(session).list_by_job(model.job_id)}
+    kept = [member for member in kept if member.run_id in runs]  # without a distilled model
+    members = [member for member in kept if not runs[member.run_id].degenerate] or kept
     if len(members) < 2:
         raise _build_no_ensemble_error(model.job_id, len(kept))
     return EnsembleModels(task, members)
 
 
 def _require_fine_tuned(services: AppServices, model_id: str) -> None:
-    if model_id in services.catalogue.list_names():
+    if services.catalogue.is_known(model_id) or is_uploaded(model_id):
         raise InvalidValue(
             f"{model_id} is a base model, which has no labels; give a fine-tuned model.",
             param="model",

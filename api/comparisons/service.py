@@ -18,6 +18,7 @@ from shared.report import StabilityReport
 from shared.report.builder import build_report
 from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.comparison.schemas import StoredComparison
+from shared.report.comparison.titles import build_titles
 
 _DIGEST_FIELDS = {"training_sha256", "validation_sha256", "test_sha256"}
 TASK_IDENTITY_FIELDS = ("type", "label_column", "label_names", "positive_label")
@@ -49,7 +50,7 @@ def _store_comparison(services: AppServices, result: StoredComparison) -> Compar
 
 def _build_inputs(jobs: Sequence[Job], reports: Sequence[StabilityReport]) -> list[ComparisonInput]:
     return [
-        ComparisonInput(report, preset, title, _get_precision(job))
+        ComparisonInput(report, preset, title, _get_precision(job), job.threads)
         for job, report, (preset, title) in zip(jobs, reports, _list_job_names(jobs), strict=True)
     ]
 
@@ -116,12 +117,10 @@ def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> St
 
 
 def _list_job_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
-    """Return each job's preset and title; titles of one preset get the end of the job's ID."""
+    """Return each job's preset and title."""
     presets = [_get_preset(job) for job in jobs]
-    return [
-        (preset, preset if presets.count(preset) == 1 else f"{preset} (…{job.id[-6:]})")
-        for preset, job in zip(presets, jobs, strict=True)
-    ]
+    titles = build_titles([(preset, job.id) for preset, job in zip(presets, jobs, strict=True)])
+    return list(zip(presets, titles, strict=True))
 
 
 def _get_precision(job: Job) -> str:

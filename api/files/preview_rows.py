@@ -1,7 +1,7 @@
 """The first rows of a table, tokenized; runs in a reading process."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, overload
@@ -11,9 +11,13 @@ from shared.datasets import Table
 from shared.datasets.columns import ColumnIndices, choose_columns, get_label_cells
 from shared.datasets.readers.unreadable import UnreadableCell
 from shared.datasets.task_resolution import check_header_is_clear
+from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest
+from shared.domain.wording import format_count
 
 MAX_TEXT_CHARACTERS = 2_000  # so that a preview of a hundred long documents stays small
+MAX_TOKENIZED_CHARACTERS = 1_000_000
+"""Characters of all rows of a preview, which take about a second."""
 
 _INDEX_PATTERN = re.compile("[0-9]{1,4}")
 
@@ -52,6 +56,7 @@ def tokenize_first_rows(
     check_header_is_clear(table)
     columns = choose_columns(_build_task_request(requested_columns, table), table)
     rows = list(_iterate_rows(table, columns, count))
+    _check_length(rows)
     tokenized = tokenize_texts(
         model_folder, [(text, pair) for _, text, pair, _ in rows], max_seq_length
     )
@@ -64,6 +69,17 @@ def tokenize_first_rows(
             for (number, text, pair, label), tokens in zip(rows, tokenized, strict=True)
         ],
     )
+
+
+def _check_length(rows: Sequence[tuple[int, str, str | None, str]]) -> None:
+    """Raise InvalidValue for rows that take too long to tokenize."""
+    characters = sum(len(text) + len(pair or "") for _, text, pair, _ in rows)
+    if characters > MAX_TOKENIZED_CHARACTERS:
+        raise InvalidValue(
+            f"The {format_count(len(rows), 'row')} of the preview have {characters:,} characters, "
+            f"more than the limit of {MAX_TOKENIZED_CHARACTERS:,}. Ask for fewer rows.",
+            param="n",
+        )
 
 
 def _iterate_rows(

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
 from fastapi.responses import StreamingResponse
 
-from api.dependencies import ServicesDep, create_page_dependency
+from api.dependencies import AppServices, ServicesDep, create_page_dependency
 from api.errors import document_errors
 from api.files import service
 from api.files.preview import build_preview
@@ -16,7 +16,8 @@ from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
 from api.pagination import Listing, build_listing
 from api.path_parameters import FileIdPath
 from api.unknown_params import check_form_fields
-from shared.datasets import UnreadableFile, build_validation
+from shared.datasets import UnreadableFile, Validation, build_validation
+from shared.db.file_content import stream_content
 from shared.db.files import Files
 from shared.db.pagination import PageRequest
 from shared.domain.errors import (
@@ -29,8 +30,10 @@ from shared.domain.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from shared.domain.limit_errors import FILE_LIMITS, ServiceBusy
 from shared.domain.task import TaskRequest
-from shared.infra.storage import BlobMissing, build_file_key
+from shared.encoders.archive.errors import UnusableArchive
+from shared.infra.storage_errors import BlobMissing
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -38,11 +41,15 @@ TableForm = Annotated[
     UploadFile,
     File(
         description="A table: CSV, TSV, JSON Lines or a JSON array in UTF-8, plain or "
-        "gzip-compressed; or Parquet."
+        "gzip-compressed; or Parquet. With the purpose `model`, a zip file of a model's folder."
     ),
 ]
 PurposeForm = Annotated[
-    Purpose, Form(description="Purpose of the file; it is stored and has no effect.")
+    Purpose,
+    Form(
+        description="`model`: an encoder that jobs can start from. The others mean a data set; "
+        "which of them it is has no effect."
+    ),
 ]
 ExpiryAnchorForm = Annotated[
     Literal["created_at"] | None,
@@ -73,24 +80,34 @@ TaskBody = Annotated[
 
 @router.post(
     "",
-    responses=document_errors(PayloadTooLarge, UnsupportedMediaType, UnreadableFile),
+    responses=document_errors(
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        UnreadableFile,
+        UnusableArchive,
+        ServiceBusy,
+        *FILE_LIMITS,
+    ),
     dependencies=[Depends(check_form_fields)],
 )
-def create_file(
+async def create_file(
     services: ServicesDep,
     file: TableForm,
     purpose: PurposeForm = "fine-tune",
     anchor: ExpiryAnchorForm = None,
     seconds: ExpirySecondsForm = None,
 ) -> FileObject:
-    """Upload a data set.
+    """Upload a data set, or a model to start jobs from.
 
-    The file is checked before the response, which has its profile and its problems by row number.
+    A data set is checked before the response, which has its profile and its problems by row number.
+    A model is unpacked and checked; its ID is then the `model` of jobs, and so is its file name
+    without `.zip`.
     """
     _require_whole_expiry(anchor, seconds)
     filename = service.sanitize_filename(file.filename or "upload", param="file")
     details = service.FileDetails(filename, purpose, seconds)
-    return FileObject.from_row(service.create_file(services, file.file, details))
+    row = await services.heavy.uploads.run(service.create_file, services, file.file, details)
+    return FileObject.from_row(row)
 
 
 def _require_whole_expiry(anchor: str | None, seconds: int | None) -> None:
@@ -154,10 +171,11 @@ def file_content(services: ServicesDep, file_id: FileIdPath) -> StreamingRespons
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     try:
-        chunks = services.storage.stream(build_file_key(file.sha256))
+        chunks = stream_content(services.storage, file)
     except BlobMissing:
         raise FileNotFound(
-            f"The content of file {file_id} is missing from the storage; upload it again.",
+            f"The content of file {file_id} is missing from the storage; "
+            f"{'upload it again' if file.folder is None else 'clone its job to train it again'}.",
             param="file_id",
         ) from None
     headers = {
@@ -179,36 +197,46 @@ def file_validation(services: ServicesDep, file_id: FileIdPath) -> FileValidatio
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     if file.validation is None:
         raise FileNotFound(
-            f"File {file_id} is a result file, which has no validation report.", param="file_id"
+            f"File {file_id} is not a data set, so it has no validation report.", param="file_id"
         )
     return FileValidation(file_id=file_id, **dict(file.validation))
 
 
 @router.get(
     "/{file_id}/preview",
-    responses=document_errors(FileNotFound, ModelNotFound, ModelNotAllowed, InvalidValue),
+    responses=document_errors(
+        FileNotFound, ModelNotFound, ModelNotAllowed, InvalidValue, ServiceBusy
+    ),
 )
-def preview_file(
+async def preview_file(
     services: ServicesDep,
     file_id: FileIdPath,
     options: Annotated[PreviewOptions, Depends(read_preview_options)],
 ) -> FilePreview:
     """Return the first rows as a model's tokenizer splits them, and which are truncated."""
-    return build_preview(services, file_id, options)
+    return await services.heavy.plans.run(build_preview, services, file_id, options)
 
 
-@router.post("/{file_id}/validate", responses=document_errors(FileNotFound, InvalidValue))
-def validate_file(services: ServicesDep, file_id: FileIdPath, task: TaskBody) -> FileValidation:
+@router.post(
+    "/{file_id}/validate", responses=document_errors(FileNotFound, InvalidValue, ServiceBusy)
+)
+async def validate_file(
+    services: ServicesDep, file_id: FileIdPath, task: TaskBody
+) -> FileValidation:
     """Validate the file with the columns that `task` names.
 
     Use this if the columns could not be detected on upload.
     """
+    validation = await services.heavy.plans.run(_validate_for_task, services, file_id, task)
+    return FileValidation(file_id=file_id, **validation.model_dump())
+
+
+def _validate_for_task(services: AppServices, file_id: str, task: TaskRequest) -> Validation:
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     param = "file_id" if task.header == "auto" else "task.header"
     with service.fetch_table_source(services, file, task.header, param=param) as source:
-        validation = service.read_stored_file(services, source, build_validation, task)
-    return FileValidation(file_id=file_id, **validation.model_dump())
+        return service.read_stored_file(services, source, build_validation, task)
 
 
 def _format_content_disposition(filename: str) -> str:

@@ -8,11 +8,11 @@ from api.pagination import Identified
 from shared.datasets.profile.schemas import Validation
 from shared.db.tables import File
 
-Purpose = Literal["fine-tune", "user_data", "evals"]
+Purpose = Literal["fine-tune", "user_data", "evals", "model"]
 
 
 class FileObject(Identified):
-    """An uploaded data set, or a result file of a job."""
+    """An uploaded data set or model, or a result file of a job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -27,8 +27,9 @@ class FileObject(Identified):
     filename: str
     """Name of the uploaded file, without folders."""
     purpose: str
-    """Purpose given at upload, or `fine-tune-results` for result files of jobs. `evals` is returned
-    as `user_data`, because the official client does not accept `evals` here."""
+    """Purpose given at upload (`model` for a model), or `fine-tune-results` for result files of
+    jobs. `evals` is returned as `user_data`, because the official client does not accept `evals`
+    here."""
     status: str
     """Always `processed`: files are read on upload, and unreadable ones are not stored."""
     status_details: str | None

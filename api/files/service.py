@@ -1,6 +1,7 @@
 """Storage of uploaded files: receive and hash, read and profile, store, add the row."""
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from typing import BinaryIO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy.orm import Session
 
+from api.blob_deletion import delete_blobs
 from api.dependencies import AppServices
+from api.files.model_files import check_model_file
 from api.reading.tables import TableSource, use_table
 from shared.datasets import (
     Limits,
@@ -21,16 +24,19 @@ from shared.datasets import (
     read_table,
 )
 from shared.datasets.errors import ReadingLimitExceeded
-from shared.db.files import Files, is_digest_used, lock_digest
+from shared.db.file_content import list_unused_blobs, stream_content
+from shared.db.files import Files, lock_digest
+from shared.db.owner_limits import OwnerUsage, lock_owner_usage
 from shared.db.tables import File
 from shared.domain import ids
-from shared.domain.errors import (
-    InvalidRequest,
-    PayloadTooLarge,
-    ServiceUnavailable,
-)
+from shared.domain.errors import InvalidRequest, PayloadTooLarge, ServiceUnavailable
+from shared.domain.limit_errors import FilesLimit, StoredBytesLimit
 from shared.domain.task import Header
-from shared.infra.storage import CHUNK_BYTES, BlobMissing, build_file_key
+from shared.encoders.uploaded import MODEL_PURPOSE
+from shared.infra.checkpoint_cache import adopt_checkpoint_folder, get_checkpoint_folder
+from shared.infra.storage import CHUNK_BYTES
+from shared.infra.storage_errors import BlobMissing
+from shared.infra.storage_keys import build_file_key
 
 MAX_FILENAME = 255
 
@@ -71,10 +77,12 @@ def sanitize_filename(name: str, *, param: str) -> str:
 def create_file(services: AppServices, source: BinaryIO, details: FileDetails) -> File:
     """Receive, check and store an upload.
 
-    Raises UnreadableFile (422) or UnsupportedMediaType (415) for a file that is not a table.
+    Raises UnreadableFile (422) or UnsupportedMediaType (415) for a file that is not a table, and
+    UnusableArchive (422) for an unfit model.
     """
     with create_scratch_folder(services) as folder:
-        received = receive_file(source, folder / "upload", services.settings.max_upload_bytes)
+        limit = get_size_limit(services, details.purpose)
+        received = receive_file(source, folder / "upload", limit)
         return store_file(services, received, details)
 
 
@@ -88,27 +96,62 @@ def store_file(
 
     ``on_insert`` runs in the transaction that adds the file's row.
     """
-    file = _check_file(services, received, details)
+    if on_insert is None:  # else its announcement has been counted
+        require_room_for_file(services, received.bytes)
+    is_model = details.purpose == MODEL_PURPOSE
+    file = _build_file(services, received, details)
+    unpacked = received.path.with_name("unpacked")
+    if is_model:
+        check_model_file(services, file, received.path, unpacked)
+    else:
+        _check_table_file(services, file, received.path)
+    services.storage.put_file(build_file_key(received.sha256), received.path)
+    try:
+        _insert_file(services, file, received, details, on_insert)
+    except (StoredBytesLimit, FilesLimit):
+        _delete_unused_content(services, file)
+        raise
+    if is_model:
+        adopt_checkpoint_folder(services.settings, file.sha256, unpacked)
+    return file
+
+
+def _insert_file(
+    services: AppServices,
+    file: File,
+    received: ReceivedFile,
+    details: FileDetails,
+    on_insert: Callable[[Session, File], None] | None,
+) -> None:
     key = build_file_key(received.sha256)
-    services.storage.put_file(key, received.path)
     with services.database.write() as session:
         lock_digest(session, received.sha256)
         # the last other file with the same content may have been deleted since
         if not services.storage.exists(key):
             services.storage.put_file(key, received.path)
+        if on_insert is not None:
+            on_insert(session, file)  # the upload no longer counts as announced
+        lock_owner_usage(session, services.owner_id, services.settings).require_room_for_file(
+            file.bytes
+        )
         Files(session, services.owner_id).add(file, expires_after=details.expires_after)
         session.flush()
         session.refresh(file)
-        if on_insert is not None:
-            on_insert(session, file)
-    return file
 
 
-def _check_file(services: AppServices, received: ReceivedFile, details: FileDetails) -> File:
-    """Read the file as a table, and return its row with the profile."""
-    validation = services.readers.run(
-        _validate_upload, received.path, details.filename, get_table_limits(services)
-    )
+def require_room_for_file(services: AppServices, size: int) -> None:
+    """Raise StoredBytesLimit or FilesLimit before work is spent on a file that is refused then."""
+    with services.database.read() as session:
+        OwnerUsage(session, services.owner_id, services.settings).require_room_for_file(size)
+
+
+def get_size_limit(services: AppServices, purpose: str) -> int:
+    """Return how many bytes a file of this purpose may have."""
+    settings = services.settings
+    return settings.max_model_bytes if purpose == MODEL_PURPOSE else settings.max_upload_bytes
+
+
+def _build_file(services: AppServices, received: ReceivedFile, details: FileDetails) -> File:
     return File(
         id=ids.make_file_id(),
         owner_id=services.owner_id,
@@ -117,19 +160,35 @@ def _check_file(services: AppServices, received: ReceivedFile, details: FileDeta
         bytes=received.bytes,
         sha256=received.sha256,
         status="processed",
-        status_details=format_summary(validation),
-        validation=validation,
     )
+
+
+def _check_table_file(services: AppServices, file: File, path: Path) -> None:
+    """Read the file as a table, and set its profile."""
+    file.validation = services.readers.run(
+        _validate_upload, path, file.filename, get_table_limits(services)
+    )
+    file.status_details = format_summary(file.validation)
 
 
 def delete_file(services: AppServices, file_id: str) -> None:
     """Delete a file; its content is deleted with the last file that has the same content."""
+
+    def delete_row() -> File:
+        with services.database.write() as session:
+            return Files(session, services.owner_id).delete(file_id)
+
+    file = services.disk_reserve.run_deletion(delete_row)
+    _delete_unused_content(services, file)
+
+
+def _delete_unused_content(services: AppServices, file: File) -> None:
+    """Delete the file's content if no other row needs it."""
     with services.database.write() as session:
-        file = Files(session, services.owner_id).delete(file_id)
-    with services.database.write() as session:
-        lock_digest(session, file.sha256)
-        if not is_digest_used(session, file.sha256):
-            services.storage.delete(build_file_key(file.sha256))
+        unused = list_unused_blobs(session, file)
+        delete_blobs(services, unused)
+        if unused and file.folder is None:
+            shutil.rmtree(get_checkpoint_folder(services.settings, file.sha256), ignore_errors=True)
 
 
 def read_stored_file(
@@ -143,8 +202,21 @@ def read_stored_file(
 
     Raises what ``use`` raises, and InvalidValue if the file cannot be read.
     """
+    return read_within(services, None, source, use, *args, **kwargs)
+
+
+def read_within(
+    services: AppServices,
+    cpu_seconds: float | None,
+    source: TableSource,
+    use: Callable[Concatenate[Table, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Like ``read_stored_file``, with a limit of processor time; None for that of any file."""
     try:
-        return services.readers.run(partial(use_table, source, use, *args, **kwargs))
+        task = partial(use_table, source, use, *args, **kwargs)
+        return services.readers.run_within(cpu_seconds, task)
     except ReadingLimitExceeded as error:
         raise source.build_error(error.message) from None
 
@@ -162,7 +234,8 @@ def fetch_table_source(
 
 def _fetch_content(services: AppServices, file: File, path: Path) -> None:
     try:
-        services.storage.fetch(build_file_key(file.sha256), path)
+        with path.open("wb") as target:
+            target.writelines(stream_content(services.storage, file))
     except BlobMissing:
         raise ServiceUnavailable(
             f"The content of file {file.id} is missing from the storage; upload it again."

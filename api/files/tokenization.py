@@ -4,6 +4,7 @@ The tokenizers library is the one that the trainer uses, and truncation is the s
 longer text is truncated first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MAX_CACHED_TOKENIZERS = 4  # one with a large vocabulary takes about 100 MB
+
+COUNTED_TEXTS = 16
+"""Texts encoded at once for their number of tokens; of the longest, that takes 200 MB."""
 
 _tokenizer_lock = Lock()  # truncation is a setting of the shared tokenizer object
 
@@ -37,7 +41,7 @@ def tokenize_texts(
     base_model: Path, texts: list[tuple[str, str | None]], max_seq_length: int
 ) -> list[TokenizedText]:
     """Tokenize texts or pairs of texts. Raises ModelNotAllowed for an unreadable tokenizer."""
-    file = base_model / "tokenizer.json"
+    file = get_tokenizer_file(base_model)
     if not file.is_file():
         raise ModelNotAllowed(
             f"The folder of {base_model.name} has no tokenizer.json; copy the model again.",
@@ -46,6 +50,30 @@ def tokenize_texts(
     with _tokenizer_lock:
         tokenizer = _load_tokenizer(file, file.stat().st_mtime_ns)
         return [_tokenize_text(tokenizer, text, pair, max_seq_length) for text, pair in texts]
+
+
+def get_tokenizer_file(base_model: Path) -> Path:
+    """Return where the tokenizer is, if the folder has one that needs no transformers."""
+    return base_model / "tokenizer.json"
+
+
+def count_tokens(
+    base_model: Path, texts: Sequence[str], second_texts: Sequence[str] | None
+) -> list[int]:
+    """Count the tokens of each text or pair before truncation, special tokens included.
+
+    The folder has a tokenizer.json. Raises ModelNotAllowed if that is unreadable.
+    """
+    file = get_tokenizer_file(base_model)
+    inputs = texts if second_texts is None else list(zip(texts, second_texts, strict=True))
+    with _tokenizer_lock:
+        tokenizer = _load_tokenizer(file, file.stat().st_mtime_ns)
+        tokenizer.no_truncation()
+        return [
+            len(encoding)
+            for start in range(0, len(inputs), COUNTED_TEXTS)
+            for encoding in tokenizer.encode_batch_fast(inputs[start : start + COUNTED_TEXTS])
+        ]
 
 
 def _tokenize_text(

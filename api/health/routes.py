@@ -24,7 +24,7 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database and the job queue respond."""
+    """The database, the storage and the job queue respond."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -35,16 +35,17 @@ class Ready(BaseModel):
 
 
 @router.get("/health", summary="Check liveness")
-def health() -> Health:
+async def health() -> Health:
     """Check that the process responds, without checking the database and the job queue."""
     return Health()
 
 
 @router.get("/ready", summary="Check readiness", responses=document_errors(ServiceUnavailable))
 def ready(services: ServicesDep) -> Ready:
-    """Check that the database and the job queue respond too."""
+    """Check that the database, the storage and the job queue respond too."""
     with services.database.read() as session:
         check_connection(session)
+    services.storage_probe.check()
     try:
         return Ready(queue_depth=services.job_queue.count_messages())
     except BrokerUnreachable:

@@ -7,7 +7,8 @@
 4. ``rows`` joins the files into one file of JSON Lines, with the label names of the card.
 5. ``service`` runs these steps in order.
 
-``HUB_ERRORS`` are the errors of an operation that accepts such a reference.
+``HUB_ERRORS`` are the errors of an operation that accepts such a reference, ``MODEL_ERRORS`` those
+of one that accepts a model of the hub (``shared.encoders.hub``).
 
 Only two requests to the hub are needed. Its own Python client would add a second HTTP library, and
 does not bound downloads.
@@ -18,7 +19,9 @@ from shared.domain.errors import (
     DatasetTooLarge,
     HubNotAllowed,
     HubNotReachable,
-    ServiceBusy,
+    ModelNotFound,
 )
+from shared.domain.limit_errors import ServiceBusy
 
-HUB_ERRORS = (HubNotAllowed, DatasetNotFound, DatasetTooLarge, HubNotReachable, ServiceBusy)
+MODEL_ERRORS = (HubNotAllowed, ModelNotFound, HubNotReachable, ServiceBusy)
+HUB_ERRORS = (*MODEL_ERRORS, DatasetNotFound, DatasetTooLarge)

@@ -30,6 +30,7 @@ DEFAULT_SPLITS = {
     InputFile.TRAINING: "train",
     InputFile.VALIDATION: "validation",
     InputFile.TEST: "test",
+    InputFile.UNLABELLED: "unsupervised",
 }
 
 

@@ -13,13 +13,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from api.hub.reference import HubReference
 from shared.domain.errors import DatasetNotFound, DatasetTooLarge, HubNotAllowed, HubNotReachable
+from shared.infra.hub_hosts import is_allowed_host, list_allowed_hosts
 from shared.infra.settings import Settings
 
 MAX_INFO_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 5
 READ_TIMEOUT_S = 20.0  # without a byte
-_PUBLIC_HUB = "huggingface.co"
-_PUBLIC_HUB_DOWNLOADS = "hf.co"  # where the public hub redirects downloads to
 _NOT_FOUND_MESSAGES = {
     "RevisionNotFound": "The data set has no such revision; check the part after @.",
     "GatedRepo": "The data set is gated; set EVENKEEL_HUB_TOKEN to a token with access to it.",
@@ -58,7 +57,7 @@ class HubClient:
 
     def __init__(self, settings: Settings, param: str) -> None:
         self._endpoint = httpx.URL(settings.hub_endpoint.rstrip("/"))
-        self._allowed_hosts = _list_allowed_hosts(self._endpoint.host, settings.hub_hosts)
+        self._allowed_hosts = list_allowed_hosts(self._endpoint.host, settings.hub_hosts)
         self._token = settings.hub_token
         self._timeout_s = settings.hub_seconds
         self._deadline = time.monotonic() + settings.hub_seconds
@@ -154,9 +153,7 @@ class HubClient:
     def _resolve_redirect(self, url: httpx.URL, location: str) -> httpx.URL:
         """Return the target; raise HubNotAllowed for an unknown host or unencrypted transport."""
         target = url.join(location)
-        is_allowed = any(
-            target.host == host or target.host.endswith(f".{host}") for host in self._allowed_hosts
-        )
+        is_allowed = is_allowed_host(target.host, self._allowed_hosts)
         if not is_allowed or target.scheme not in {self._endpoint.scheme, "https"}:
             address = f"{target.scheme}://{target.host}"[:100]
             raise HubNotAllowed(
@@ -193,10 +190,3 @@ def build_too_large_error(max_bytes: int, param: str) -> DatasetTooLarge:
         f"The files of the split have more than {max_bytes:,} bytes; upload a sample of the rows.",
         param=param,
     )
-
-
-def _list_allowed_hosts(endpoint_host: str, hub_hosts: str) -> list[str]:
-    """List the hosts that the hub may redirect to; their subdomains are allowed as well."""
-    configured = [host for host in hub_hosts.replace(" ", "").split(",") if host]
-    downloads = [_PUBLIC_HUB_DOWNLOADS] if endpoint_host == _PUBLIC_HUB else []
-    return [endpoint_host, *configured, *downloads]

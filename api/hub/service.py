@@ -14,7 +14,8 @@ from api.hub.rows import join_files
 from shared.datasets import InputFile, UnreadableFile
 from shared.db.files import Files
 from shared.db.tables import File
-from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue, ServiceBusy
+from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue
+from shared.domain.limit_errors import ServiceBusy
 from shared.infra.settings import Settings
 
 FILE_PURPOSE = "fine-tune"

@@ -4,6 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
 
 from api import hub
 from api.dependencies import ServicesDep
@@ -19,6 +20,7 @@ from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
 from api.path_parameters import JobIdPath
 from shared.domain.errors import (
+    BaseModelChanged,
     FileNotFound,
     IdempotencyKeyReused,
     InvalidValue,
@@ -29,6 +31,7 @@ from shared.domain.errors import (
     ModelInUse,
     ModelNotAllowed,
 )
+from shared.domain.limit_errors import FILE_LIMITS, JOB_LIMITS, ServiceBusy
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
@@ -46,19 +49,23 @@ class JobDeleted(BaseModel):
     """Always true."""
 
 
-@router.post("/{job_id}/cancel", responses=document_errors(JobNotFound, JobAlreadyEnded))
-def cancel_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
+@router.post(
+    "/{job_id}/cancel", responses=document_errors(JobNotFound, JobAlreadyEnded, ServiceBusy)
+)
+async def cancel_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     """Cancel the job; the results of its finished runs are kept, and no model is published."""
-    return service.cancel_job(services, job_id)
+    return await services.heavy.stops.run(service.cancel_job, services, job_id)
 
 
-@router.post("/{job_id}/pause", responses=document_errors(JobNotFound, JobAlreadyEnded))
-def pause_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
+@router.post(
+    "/{job_id}/pause", responses=document_errors(JobNotFound, JobAlreadyEnded, ServiceBusy)
+)
+async def pause_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     """Pause the job: stop its runs in training, and start no run until the job is resumed.
 
     Pausing a paused job has no effect.
     """
-    return pausing.pause_job(services, job_id)
+    return await services.heavy.stops.run(pausing.pause_job, services, job_id)
 
 
 @router.post("/{job_id}/resume", responses=document_errors(JobNotFound, JobAlreadyEnded))
@@ -72,10 +79,12 @@ def resume_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     responses=document_errors(
         JobNotFound,
         JobNotExtendable,
+        BaseModelChanged,
         InvalidValue,
         ModelNotAllowed,
         ModelInUse,
         IdempotencyKeyReused,
+        *JOB_LIMITS,
     ),
 )
 def extend_job(
@@ -99,9 +108,11 @@ def extend_job(
         IdempotencyKeyReused,
         FileNotFound,
         *hub.HUB_ERRORS,
+        *FILE_LIMITS,
+        *JOB_LIMITS,
     ),
 )
-def clone_job(
+async def clone_job(
     services: ServicesDep,
     job_id: JobIdPath,
     identity: RequestIdentityDep,
@@ -112,11 +123,13 @@ def clone_job(
     Automatic settings are chosen again. A repeated request returns the job that the first one
     created.
     """
-    request = build_clone_request(services, job_id, changes or CloneRequest())
+    request = await run_in_threadpool(
+        build_clone_request, services, job_id, changes or CloneRequest()
+    )
     if request.dry_run:
-        return plan_dry_run(services, request)
+        return await services.heavy.plans.run(plan_dry_run, services, request)
     digest = compute_clone_digest(job_id, request)
-    return creation.create_job(services, request, identity, digest)
+    return await services.heavy.jobs.run(creation.create_job, services, request, identity, digest)
 
 
 @router.delete("/{job_id}", responses=document_errors(JobNotFound, JobNotEnded, ModelInUse))

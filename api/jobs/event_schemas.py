@@ -1,5 +1,6 @@
 """Response schemas of a job's events, checkpoints and webhook deliveries."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import ConfigDict
@@ -7,8 +8,9 @@ from pydantic import ConfigDict
 from api.jobs.schemas import StoredJson
 from api.pagination import Identified
 from shared.db.events import format_event_id
-from shared.db.tables import Checkpoint, Event, WebhookDelivery
-from shared.domain.naming import build_checkpoint_model_id
+from shared.db.tables import Checkpoint, Event, Run, WebhookDelivery
+from shared.domain.naming import build_checkpoint_model_id, build_kept_model_id
+from shared.domain.visible_text import Prose
 
 
 class EventObject(Identified):
@@ -24,7 +26,7 @@ class EventObject(Identified):
     """Time of the event, Unix seconds."""
     level: Literal["info", "warn", "error"]
     """Severity of the event."""
-    message: str
+    message: Prose
     """Human-readable description."""
     type: Literal["message", "metrics"]
     """`metrics` for the numbers of an evaluation, `message` for everything else."""
@@ -47,7 +49,7 @@ class EventObject(Identified):
 
 
 class CheckpointObject(Identified):
-    """A kept checkpoint of a run."""
+    """A kept checkpoint of a run: a second name of the run's model."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -58,31 +60,55 @@ class CheckpointObject(Identified):
     created_at: int
     """Time of the checkpoint, Unix seconds."""
     fine_tuned_model_checkpoint: str
-    """Model ID of the checkpoint."""
+    """Model ID of the checkpoint, as `model` of a job or a classification."""
     fine_tuning_job_id: str
     """ID of the job."""
     step_number: int
     """Optimizer step at which the weights were kept."""
     metrics: StoredJson
-    """Losses and scores at that step."""
+    """Losses and scores at that step: `train_loss` of its batch, and the others on all validation
+    rows. A label counts as the one token of an answer, so the token accuracies are accuracies;
+    null for a task without accuracy, and `train_mean_token_accuracy` is not measured."""
     run_id: str
     """ID of the run that the weights belong to."""
     seed: int
     """Seed of that run."""
 
     @classmethod
-    def from_row(cls, checkpoint: Checkpoint, model: str, seed: int) -> Self:
-        """Return the checkpoint of a run with this seed; ``model`` is the job's model ID."""
+    def from_row(
+        cls, checkpoint: Checkpoint, model: str, run: Run, train_loss: float | None
+    ) -> Self:
+        """Return the checkpoint of a run; ``model`` is the job's model ID."""
+        kept = build_kept_model_id(model, run.init_seed, run.data_seed, run.fold)
         return cls(
             id=checkpoint.id,
             created_at=int(checkpoint.created_at),
-            fine_tuned_model_checkpoint=build_checkpoint_model_id(model, seed, checkpoint.step),
+            fine_tuned_model_checkpoint=build_checkpoint_model_id(kept, checkpoint.step),
             fine_tuning_job_id=checkpoint.job_id,
             step_number=checkpoint.step,
-            metrics=checkpoint.metrics,
+            metrics=_build_hosted_metrics(checkpoint.metrics, train_loss),
             run_id=checkpoint.run_id,
-            seed=seed,
+            seed=run.seed,
         )
+
+
+def _build_hosted_metrics(
+    stored: Mapping[str, int | float | None], train_loss: float | None
+) -> dict[str, object]:
+    """Return the stored metrics with those of the hosted API.
+
+    Every evaluation is on all validation rows, so its "full" metrics are the same numbers.
+    """
+    loss, accuracy = stored.get("valid_loss"), stored.get("valid_accuracy")
+    return {
+        **stored,
+        "train_loss": train_loss,
+        "train_mean_token_accuracy": None,
+        "valid_loss": loss,
+        "valid_mean_token_accuracy": accuracy,
+        "full_valid_loss": loss,
+        "full_valid_mean_token_accuracy": accuracy,
+    }
 
 
 class DeliveryObject(Identified):

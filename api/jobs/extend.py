@@ -14,20 +14,23 @@ from api.jobs.idempotency import (
     run_once,
 )
 from api.jobs.locking import lock_job
-from api.jobs.planning.encoder_facts import get_encoder_facts
 from api.jobs.planning.main_runs import build_runs, cross_seeds
+from api.jobs.planning.start_model import require_start_model
 from api.jobs.request_identity import RequestIdentity
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
 from api.jobs.service import get_job
 from shared.db.events import Events
 from shared.db.jobs import Jobs
+from shared.db.owner_limits import OwnerUsage, lock_owner_usage
 from shared.db.run_requests import RunRequests
 from shared.db.runs import Runs
-from shared.db.stages import Stages
+from shared.db.stages import Stages, build_distillation_run
 from shared.db.tables import Job, Run
 from shared.domain.errors import InvalidValue
-from shared.domain.states import JobState
+from shared.domain.job_facts import SINGLE_SEED_WARNING
+from shared.domain.states import ENDED_JOB_STATES, JobState, Purpose, RunState
+from shared.domain.wording import format_count
 
 
 def extend_with_seeds(
@@ -55,25 +58,47 @@ def extend_with_seeds(
 
 def _require_base_model(services: AppServices, job_id: str) -> None:
     with services.database.read() as session:
-        model = Jobs(session).get(job_id, services.owner_id).model
-    get_encoder_facts(services, model)
+        job = Jobs(session).get(job_id, services.owner_id)
+    require_start_model(services, job)
 
 
 def _add_runs(services: AppServices, session: Session, job: Job, request: ExtendRequest) -> None:
     require_extendable_job(services, session, job)
     existing_runs = Runs(session).list_by_job(job.id)
     runs = _build_further_runs(job, request, existing_runs)
+    distillations = _build_further_distillation(session, job, runs)
+    usage = lock_owner_usage(session, job.owner_id, services.settings)
+    _require_room(usage, job, len(runs), len(distillations))
     Jobs(session).reopen_job(job)
-    Stages(session).add_runs(runs)
+    job.warnings = [found for found in job.warnings if found.code != SINGLE_SEED_WARNING]
+    Stages(session).add_runs([*runs, *distillations])
     if job.status == JobState.PAUSED:
         session.flush()
         RunRequests(session).pause_runs(job.id)
     Events(session).add(job, _describe_extension(runs, len(existing_runs)))
 
 
+def _require_room(usage: OwnerUsage, job: Job, added: int, distillations: int) -> None:
+    """Raise OpenJobsLimit, JobRunsLimit or QueuedRunsLimit."""
+    if job.status in ENDED_JOB_STATES:
+        usage.require_room_for_job()
+    usage.require_runs_within_job(job.id, added, param="num_seeds")
+    usage.require_room_for_runs(added + distillations)
+
+
+def _build_further_distillation(session: Session, job: Job, runs: Sequence[Run]) -> list[Run]:
+    """Return a distillation that includes the added runs, unless one is waiting for them."""
+    if job.request.artifacts.publish != "distilled":
+        return []
+    earlier = Runs(session).list_by_job(job.id, purpose=Purpose.DISTILLATION)
+    if any(run.held and run.status == RunState.QUEUED for run in earlier):
+        return []
+    return [build_distillation_run(job, runs[0].total_steps, index=len(earlier))]
+
+
 def _describe_extension(runs: Sequence[Run], existing_count: int) -> str:
     seeds = list(dict.fromkeys(run.seed for run in runs))
-    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    count = format_count(len(runs), "run")
     named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     return f"Added {count} ({named}). Existing runs: {existing_count}, which are kept."
 

@@ -11,6 +11,7 @@ from api.jobs.webhook_schemas import WebhookRequest
 from api.strict_request import StrictRequest
 from shared.domain.task import SplitRequest, TaskRequest
 from shared.encoders.catalogue import OFFLINE_ENCODER
+from shared.encoders.hub.ids import REVISION_PATTERN
 from shared.metrics import METRICS
 from shared.recipe import RecipeRequest
 
@@ -46,14 +47,32 @@ class EvaluationRequest(StrictRequest):
 
 
 class ArtifactsRequest(StrictRequest):
-    """Which models are kept once the job has ended."""
+    """What is published and which models are kept once the job has ended."""
 
     keep: Literal["best_run", "all_runs", "none"] = "best_run"
-    """`best_run` publishes the model of the best run. `all_runs` also keeps the model of every
-    other succeeded run under its own ID, so that they can predict as an ensemble; each takes as
-    much storage as the best one. `none` publishes no model and keeps the report and the metrics."""
+    """`best_run` keeps the model of the best run; left out, also those of a published ensemble.
+    `all_runs` keeps the model of every succeeded run under its own ID; each takes as much storage
+    as the best one. `none` publishes no model and keeps the report and the metrics."""
+    publish: Literal["auto", "best_run", "ensemble", "distilled"] = "auto"
+    """What the published model's ID answers with: the best run, the mean of the predictions of
+    all runs that succeeded and are not degenerate, or one model that has learned this mean on the
+    training texts and those of `unlabelled_file` (`distilled`), which takes one more run. `auto`
+    chooses between the first two by the validation scores and by the ensemble's cost, and means the
+    best run if `keep` is given."""
+
+    @model_validator(mode="after")
+    def _check_that_the_published_is_kept(self) -> Self:
+        if self.publish == "auto":
+            return self
+        if self.keep == "none":
+            raise ValueError(f'keep "none" publishes no model; leave out publish "{self.publish}"')
+        keeps_best_run = "keep" in self.model_fields_set and self.keep == "best_run"
+        if self.publish in ("ensemble", "distilled") and keeps_best_run:
+            raise ValueError(f'keep "best_run" excludes publish "{self.publish}"; leave out keep')
+        return self
 
 
+Revision = Annotated[str, StringConstraints(pattern=f"^{REVISION_PATTERN}$")]
 FileId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
@@ -73,8 +92,16 @@ class JobSettings(StrictRequest):
     test_file: FileId | None = None
     """File with the test rows, which are scored once with each run's chosen checkpoint. The report
     describes these scores. A file ID, or `hf://…`."""
+    unlabelled_file: FileId | None = None
+    """File with further texts for `artifacts.publish` `distilled`, in the same text columns; labels
+    in it are ignored. The distilled model learns the mean prediction on the training texts and on
+    these. A file ID, or `hf://…`."""
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
-    """A base model of `GET /v1/models`, or a fine-tuned model to start from."""
+    """A base model of `GET /v1/models`, a fine-tuned model or its checkpoint to start from, or a
+    model of the Hugging Face hub (`owner/name`) if the service may download it."""
+    model_revision: Revision | None = None
+    """Branch, tag or commit of a model of the hub; `main` by default. The job keeps the commit that
+    it names now (`resolved_model_revision`)."""
     seed: Seed | None = None
     """Seed of the first run; 0 by default."""
     suffix: Annotated[str, AfterValidator(_check_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = (
@@ -104,11 +131,20 @@ class JobSettings(StrictRequest):
     """Start many runs, compare them partway, and continue only the best; null trains every run to
     its end."""
     artifacts: ArtifactsRequest = ArtifactsRequest()
-    """Which models are kept once the job has ended."""
+    """What is published and which models are kept once the job has ended."""
     webhook: WebhookRequest | None = None
     """URL to notify when the job has ended."""
     dry_run: bool = False
     """Return the plan of the job without creating it."""
+
+    @model_validator(mode="after")
+    def _check_distillation(self) -> Self:
+        if self.artifacts.publish == "distilled" and self.split.folds is not None:
+            raise ValueError(
+                'publish "distilled" needs runs that are validated on the same rows; leave out '
+                "split.k, or publish the best run"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_run_count(self) -> Self:

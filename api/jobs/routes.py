@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from api import hub
 from api.dependencies import AppServices, ServicesDep, create_page_dependency
 from api.errors import document_errors
+from api.etag import IfNoneMatchHeader, add_etag
 from api.jobs import creation, service
 from api.jobs.event_schemas import CheckpointObject, DeliveryObject, EventObject
 from api.jobs.planning.dry_run import plan_dry_run
@@ -22,6 +23,7 @@ from api.unknown_params import METADATA_PARAMETER, read_metadata_filter
 from shared.db.deliveries import Deliveries
 from shared.db.events import EVENT_ID_PATTERN, Events
 from shared.db.jobs import Jobs
+from shared.db.metrics import Metrics
 from shared.db.models import Checkpoints
 from shared.db.pagination import PageRequest
 from shared.db.runs import Runs
@@ -33,8 +35,8 @@ from shared.domain.errors import (
     JobNotFound,
     ModelInUse,
     ModelNotAllowed,
-    TooManyStreams,
 )
+from shared.domain.limit_errors import FILE_LIMITS, JOB_LIMITS, OwnerStreamsLimit, TooManyStreams
 from shared.domain.naming import build_model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
@@ -60,9 +62,11 @@ LastEventIdHeader = Annotated[
         IdempotencyKeyReused,
         FileNotFound,
         *hub.HUB_ERRORS,
+        *FILE_LIMITS,
+        *JOB_LIMITS,
     ),
 )
-def create_job(
+async def create_job(
     services: ServicesDep,
     request: JobRequest,
     identity: RequestIdentityDep,
@@ -78,8 +82,8 @@ def create_job(
     files.
     """
     if dry_run or request.dry_run:
-        return plan_dry_run(services, request)
-    return creation.create_job(services, request, identity)
+        return await services.heavy.plans.run(plan_dry_run, services, request)
+    return await services.heavy.jobs.run(creation.create_job, services, request, identity)
 
 
 @router.get("", responses=document_errors(), openapi_extra={"parameters": [METADATA_PARAMETER]})
@@ -106,9 +110,7 @@ def list_jobs(
 async def retrieve_job(
     services: ServicesDep,
     job_id: JobIdPath,
-    if_none_match: Annotated[
-        str | None, Header(max_length=1000, description="`ETag` of an earlier response.")
-    ] = None,
+    if_none_match: IfNoneMatchHeader = None,
 ) -> Response:
     """Return the job with its progress and the numbers of its report so far.
 
@@ -116,16 +118,13 @@ async def retrieve_job(
     changed, the response is an empty 304.
     """
     job = await services.job_cache.get_job(services.database, job_id, services.owner_id)
-    headers = {"etag": job.etag, "cache-control": "private, no-cache"}
-    if job.is_not_modified(if_none_match):
-        return Response(status_code=304, headers=headers)
-    return Response(job.body, media_type="application/json", headers=headers)
+    return add_etag(Response(job.body, media_type="application/json"), job.etag, if_none_match)
 
 
 @router.get(
     "/{job_id}/events",
     response_model=Listing[EventObject],
-    responses=document_errors(JobNotFound, TooManyStreams)
+    responses=document_errors(JobNotFound, TooManyStreams, OwnerStreamsLimit)
     | {
         200: {
             "content": {"text/event-stream": {}},
@@ -176,17 +175,22 @@ def list_checkpoints(
     job_id: JobIdPath,
     page: Annotated[PageRequest, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
-    """List the kept checkpoints.
+    """List the checkpoints of the models that the job keeps.
 
-    While the job is open, these are the best checkpoint of each run; once it has ended, only those
-    of published models remain.
+    Each is the chosen checkpoint of a run, and its ID can be used as the model's. The list is empty
+    until the job has ended.
     """
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         checkpoints, has_more = Checkpoints(session).list_page(job_id, page)
-        seeds = {run.id: run.seed for run in Runs(session).list_by_job(job_id)}
+        runs = {run.id: run for run in Runs(session).list_by_job(job_id)}
+        steps = {checkpoint.run_id: checkpoint.step for checkpoint in checkpoints}
+        losses = Metrics(session).get_values_at_steps(steps, "train_loss")
     model = build_model_id(job.model, job.owner_id, job.suffix, job.id)
-    objects = [CheckpointObject.from_row(row, model, seeds[row.run_id]) for row in checkpoints]
+    objects = [
+        CheckpointObject.from_row(row, model, runs[row.run_id], losses.get(row.run_id))
+        for row in checkpoints
+    ]
     return build_listing(objects, has_more)
 
 

@@ -8,6 +8,7 @@ from api.pagination import Identified
 from shared.domain.errors import Reason
 from shared.domain.task import SplitRequest, Task
 from shared.recipe import Recipe
+from shared.report.schemas import Caution
 
 
 class RunsSummary(BaseModel):
@@ -50,18 +51,8 @@ class Progress(BaseModel):
     seconds_remaining: int | None
     """Estimate from the speed so far; null before the first step and while the job is paused."""
     queue_position: int | None
-    """Number of queued runs of older jobs; null once the job has started."""
-
-
-class Warning(BaseModel):
-    """A caveat about the job's data or numbers."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    code: str
-    """Stable machine-readable code."""
-    message: str
-    """Human-readable explanation."""
+    """Number of queued runs that start before the job's first one, if none is added; null once the
+    job has started."""
 
 
 StoredList = list[object]
@@ -86,18 +77,24 @@ class JobObject(Identified):
     """Time at which the job ended, Unix seconds; null until then."""
     model: str
     """The requested model: a base model, or the fine-tuned model that the job starts from."""
+    model_revision: str | None
+    """The requested branch, tag or commit of a model of the hub; null if none was given."""
+    resolved_model_revision: str | None
+    """The commit that the base model was resolved to; null for a model that is not of the hub."""
     status: str
-    """Lifecycle state of the job: `queued`, `running` or `paused`; finally `succeeded`, `failed` or
-    `cancelled`."""
+    """Lifecycle state of the job: `validating_files` while a model of the hub is downloaded, then
+    `queued`, `running` or `paused`; finally `succeeded`, `failed` or `cancelled`."""
     training_file: str
     """ID of the training file."""
     validation_file: str | None
     """ID of the validation file; null if the validation rows are split off the training file."""
     test_file: str | None
     """ID of the test file; null without one."""
+    unlabelled_file: str | None
+    """ID of the file with further texts for a distillation; null without one."""
     fine_tuned_model: str | None
-    """ID of the published model, which comes from the best run by validation score; null until it
-    is published."""
+    """ID of the published model, the best run by validation score or the ensemble of the sound runs
+    (`stability.published`); null until it is published."""
     error: Reason | None
     """Why the job failed; null otherwise."""
     organization_id: str
@@ -141,7 +138,7 @@ class JobObject(Identified):
     runs: StoredJson
     """The requested runs."""
     artifacts: StoredJson
-    """The requested selection of models to keep."""
+    """The requested selection of models to publish and to keep."""
     metric: str
     """Metric of the report."""
     threads: int
@@ -154,7 +151,8 @@ class JobObject(Identified):
     """Progress of the job, pilots included."""
     stability: StoredJson | None
     """Numbers of the report; `GET …/stability` adds the runs and the confusion matrix."""
-    warnings: list[Warning]
-    """Caveats about the job's data and numbers."""
+    warnings: list[Caution]
+    """What to know before relying on the job's numbers, the worst first; also in its report."""
     webhook: dict[str, str] | None
-    """The `url` of the webhook, without its secret; null without a webhook."""
+    """The `host` of the webhook, without the rest of its URL and its secret; null without a
+    webhook."""

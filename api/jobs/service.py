@@ -1,14 +1,15 @@
 """Read, list and cancel jobs."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from api.blob_deletion import delete_blobs
 from api.dependencies import AppServices
 from api.jobs.presenting.presenter import build_job_object, get_presentation_time, present_job
 from api.jobs.schemas import JobObject
 from api.jobs.waiting import wait_while
-from api.reports.service import build_stability_summary
 from shared.db.counts import count_runs_by_state
 from shared.db.events import JOB_CANCELLED_MESSAGE, Events
 from shared.db.jobs import JOB_ADVANCE, Jobs
@@ -16,10 +17,20 @@ from shared.db.models import Checkpoints, Models
 from shared.db.pagination import PageRequest
 from shared.db.run_requests import RunRequests, lock_runs
 from shared.db.run_scores import list_scored_runs
+from shared.db.runs import Runs
 from shared.db.session import notify_after_commit
 from shared.db.tables import Job
 from shared.domain.errors import JobAlreadyEnded
 from shared.domain.states import OPEN_JOB_STATES
+from shared.infra.storage_keys import build_artifacts_prefix
+
+
+class _UnusedArtifacts(NamedTuple):
+    """The artifacts of a cancelled job."""
+
+    prefixes: list[str]
+    kept_prefixes: set[str]
+    """Those of the models that an earlier end of the job published."""
 
 
 def get_job(services: AppServices, job_id: str) -> JobObject:
@@ -43,8 +54,8 @@ def list_jobs(
         build_job_object(
             job,
             [count for count in counts if count.job_id == job.id],
+            runs[job.id],
             now,
-            stability=build_stability_summary(job, runs[job.id]),
         )
         for job in jobs
     ], has_more
@@ -56,13 +67,18 @@ def cancel_job(services: AppServices, job_id: str) -> JobObject:
     The state becomes ``cancelled`` once no run is training. Raises JobNotFound and
     JobAlreadyEnded.
     """
-    with services.database.write() as session:
-        job = Jobs(session).get(job_id, services.owner_id)
-        lock_runs(session, job_id)
-        _request_cancel(session, job)
-        RunRequests(session).cancel_runs(job_id)
-        Events(session).add(job, "Cancellation was requested.", level="warn")
-        _finish_cancellation(session, job)
+
+    def cancel_runs() -> _UnusedArtifacts:
+        with services.database.write() as session:
+            job = Jobs(session).get(job_id, services.owner_id)
+            lock_runs(session, job_id)
+            _request_cancel(session, job)
+            RunRequests(session).cancel_runs(job_id)
+            Events(session).add(job, "Cancellation was requested.", level="warn")
+            return _finish_cancellation(session, job)
+
+    unused = services.disk_reserve.run_deletion(cancel_runs)
+    delete_blobs(services, unused.prefixes, kept_prefixes=unused.kept_prefixes)
     wait_while(lambda: _is_open(services, job_id))
     return get_job(services, job_id)
 
@@ -76,14 +92,22 @@ def _request_cancel(session: Session, job: Job) -> None:
         )
 
 
-def _finish_cancellation(session: Session, job: Job) -> None:
-    """End the job if no run is training; else notify a worker, which ends it later."""
-    if Jobs(session).finish_cancelled_job(job.id):
-        published = Models(session, job.owner_id).list_by_job(job.id)  # if it was extended
-        Checkpoints(session).keep_only(job.id, [model.run_id for model in published])
-        Events(session).add(job, JOB_CANCELLED_MESSAGE, level="warn")
-    else:
+def _finish_cancellation(session: Session, job: Job) -> _UnusedArtifacts:
+    """End the job if no run is training; else notify a worker, which ends it later.
+
+    Return what is to be deleted after the commit.
+    """
+    if not Jobs(session).finish_cancelled_job(job.id):
         notify_after_commit(session, JOB_ADVANCE, job.id)
+        return _UnusedArtifacts([], set())
+    published = Models(session, job.owner_id).list_by_job(job.id)  # if it was extended
+    Checkpoints(session).keep_only(job.id, [model.run_id for model in published])
+    Events(session).add(job, JOB_CANCELLED_MESSAGE, level="warn")
+    run_ids = Runs(session).list_ids_by_job(job.id)
+    return _UnusedArtifacts(
+        [build_artifacts_prefix(run_id) for run_id in run_ids],
+        {model.prefix for model in published},
+    )
 
 
 def _is_open(services: AppServices, job_id: str) -> bool:

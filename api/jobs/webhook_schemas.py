@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -9,11 +10,13 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from api.strict_request import StrictRequest
 from shared.domain.errors import InvalidValue
-from shared.infra.network import is_ip_address, is_public_address
+from shared.infra.network import is_public_host
 from shared.infra.settings import Settings
 from shared.infra.webhook_signature import SECRET_PREFIX
 
 MIN_KEY_BYTES = 16
+# libraries disagree on hosts with other characters, such as backslashes and percent signs
+_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#].*)?")
 
 
 def _check_url(url: str) -> str:
@@ -27,6 +30,10 @@ def _check_url(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError(
             "leave user and password out of the URL; the signature authenticates the sender"
+        )
+    if not _PLAIN_URL.fullmatch(url):
+        raise ValueError(
+            "write the host as a name of letters, digits, hyphens and dots, or as an IP address"
         )
     return url
 
@@ -78,7 +85,7 @@ def require_public_address(settings: Settings, webhook: WebhookRequest | None) -
     if webhook is None or settings.webhook_private_addresses:
         return
     host = urlsplit(webhook.url).hostname or ""
-    if host == "localhost" or (is_ip_address(host) and not is_public_address(host)):
+    if not is_public_host(host):
         raise InvalidValue(
             f"{host} is not a public address; use a public one, or set "
             "EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true.",

@@ -1,32 +1,11 @@
-"""Access checks on a request's headers: the API key, or without a key the origin of the request."""
-
-import secrets
+"""Checks of the origin of a request, which count while the service has no API key."""
 
 from starlette.datastructures import Headers
 
-from shared.domain.errors import CrossSiteRequest, NotAuthenticated
-from shared.infra.settings import Settings
-
-PROTECTED_PREFIX = "/v1"
+from shared.domain.errors import CrossSiteRequest
 
 
-def check_access(path: str, headers: Headers, settings: Settings) -> None:
-    """Raise NotAuthenticated or CrossSiteRequest for a request that may not use the service."""
-    if settings.api_key is None:
-        _check_origin(headers)
-    elif path.startswith(PROTECTED_PREFIX):
-        _check_api_key(headers, settings.api_key.get_secret_value())
-
-
-def _check_api_key(headers: Headers, api_key: str) -> None:
-    given = headers.get("authorization", "")
-    if not secrets.compare_digest(given.encode(), f"Bearer {api_key}".encode()):
-        raise NotAuthenticated(
-            "The API key is missing or wrong; send the header 'Authorization: Bearer <key>'."
-        )
-
-
-def _check_origin(headers: Headers) -> None:
+def check_origin(headers: Headers) -> None:
     """Raise CrossSiteRequest for a request that a page of another site sends through a browser.
 
     Without a key every local process has access, and a local browser is one of them.

@@ -5,6 +5,8 @@ received: ``api.files.service``, and ``api.uploads.service`` for a file sent in 
 """
 
 import re
+from collections.abc import Callable
+from typing import IO, Final
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
@@ -14,11 +16,18 @@ from shared.infra.settings import Settings
 
 _UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?")
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024  # part headers and the small form fields beside the file
+MAX_BYTES_IN_MEMORY: Final = 64 * 1024
+"""Of a body that is still coming; the rest waits in a temporary file."""
+
+
+def is_upload(method: str, path: str) -> bool:
+    """Whether the body of a request is a file or a part of one."""
+    return method == "POST" and _UPLOAD_PATH.fullmatch(path) is not None
 
 
 def get_body_limit(method: str, path: str, settings: Settings) -> int:
     """Return the maximum size of a request's body in bytes; uploads have a limit of their own."""
-    if method == "POST" and _UPLOAD_PATH.fullmatch(path):
+    if is_upload(method, path):
         return settings.max_upload_bytes + _MULTIPART_OVERHEAD_BYTES
     return settings.max_request_bytes
 
@@ -42,6 +51,8 @@ class LimitedBody:
         self._received_bytes = 0
         self.limit = limit
         self.exceeded = False
+        self.on_end: Callable[[], None] | None = None
+        """Called when the last byte has come, or the client has gone."""
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -49,16 +60,24 @@ class LimitedBody:
         if self._received_bytes > self.limit:
             self.exceeded = True
             raise build_too_large_error(self.limit)
+        if self.on_end is not None and not message.get("more_body", False):
+            self.on_end()
         return message
 
-    async def read_all(self) -> bytes:
-        chunks: list[bytes] = []
+    async def receive_into(self, file: IO[bytes]) -> None:
+        """Write all of the body to a file, and go back to its start."""
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise InvalidRequest(
                     "The connection was closed before the request body was complete."
                 )
-            chunks.append(message.get("body", b""))
+            file.write(message.get("body", b""))
             if not message.get("more_body", False):
-                return b"".join(chunks)
+                break
+        file.seek(0)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether more has been received than is kept in memory."""
+        return self._received_bytes > MAX_BYTES_IN_MEMORY

@@ -3,12 +3,15 @@
 from api.errors import InternalError
 from shared.datasets import errors as unreadable
 from shared.domain.errors import (
+    BaseModelChanged,
     ComparisonNotFound,
     CrossSiteRequest,
     DatasetNotFound,
     DatasetTooLarge,
+    DiskFull,
     FileInUse,
     FileNotFound,
+    HostNotAllowed,
     HubNotAllowed,
     HubNotReachable,
     IdempotencyKeyReused,
@@ -19,6 +22,7 @@ from shared.domain.errors import (
     JobNotExtendable,
     JobNotFound,
     JobsNotComparable,
+    MissingScope,
     ModelInUse,
     ModelNotAllowed,
     ModelNotFound,
@@ -27,17 +31,30 @@ from shared.domain.errors import (
     NotAuthenticated,
     PayloadTooLarge,
     RecipeNotFound,
+    RequestHeadTooLarge,
+    RequestTimeout,
     RunAlreadyEnded,
     RunNotFound,
     RunNotRetryable,
-    ServiceBusy,
     ServiceError,
     ServiceUnavailable,
-    TooManyStreams,
     UnsupportedMediaType,
     UploadNotFound,
     UploadNotPending,
 )
+from shared.domain.limit_errors import (
+    FilesLimit,
+    JobRunsLimit,
+    OpenJobsLimit,
+    OwnerStreamsLimit,
+    QueuedRunsLimit,
+    RequestRateLimit,
+    ServiceBusy,
+    StoredBytesLimit,
+    TooManyStreams,
+    TooManyWrongKeys,
+)
+from shared.encoders.archive import errors as archives
 
 _FILE_ID, _UPLOAD_ID = "file-7d6c0f9e2b1a4c538e07", "upload_7d6c0f9e2b1a4c538e07"
 _JOB_ID, _OTHER_JOB_ID, _RUN_ID = (
@@ -53,13 +70,21 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
         "The file has no column with this name. The columns are: text, label.",
         param="task.label_column",
     ),
-    NotAuthenticated(
-        "The API key is missing or wrong; send the header 'Authorization: Bearer <key>'."
+    NotAuthenticated("The API key is missing; send the header 'Authorization: Bearer <key>'."),
+    MissingScope(
+        "The API key ek_7d6c0f… has the scope read, but this request needs submit; use a key with "
+        "that scope."
     ),
     CrossSiteRequest(
         "Requests from pages of other sites are refused while the service has no API key; "
         "set EVENKEEL_API_KEY and send the key."
     ),
+    HostNotAllowed(
+        "The service does not answer under the name in the Host header. Use 127.0.0.1 or "
+        "localhost, or add the name to EVENKEEL_ALLOWED_HOSTS."
+    ),
+    RequestTimeout("The body of the request came more slowly than 1,024 bytes per second."),
+    RequestHeadTooLarge("The request has more than 100 header fields."),
     PayloadTooLarge("The request exceeds the limit of 1,048,576 bytes."),
     UnsupportedMediaType(
         "The gzip file contains a Parquet file. Upload that file itself.", param="file"
@@ -68,12 +93,48 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
         "This Idempotency-Key was used for a different request; use a new key.",
         param="Idempotency-Key",
     ),
-    ServiceBusy("The limit of 8 concurrent classifications is reached; retry shortly."),
+    ServiceBusy("Too many classifications are waiting; retry in 3 s.", retry_after_s=3),
     TooManyStreams("The limit of 100 open event streams is reached; poll the events instead."),
     InternalError(
         "Internal error; search the log of the service for req_5f0c1d9ab2e34c7786f0a1b2."
     ),
     ServiceUnavailable("The database does not respond; retry shortly."),
+    DiskFull("The disk of the service is full. Delete files, models or jobs, or ask its operator."),
+)
+_LIMITS: tuple[ServiceError, ...] = (
+    TooManyWrongKeys(
+        "Too many requests with a wrong API key came from this address; check the key and retry "
+        "in 42 seconds.",
+        retry_after_s=42,
+    ),
+    RequestRateLimit(
+        "More than 1000 requests per second came with keys of this owner; retry in 1 s, poll less "
+        "often, or stream the events of a job."
+    ),
+    OwnerStreamsLimit(
+        "The limit of 50 open event streams of an owner is reached; close some, or poll the "
+        "events instead."
+    ),
+    StoredBytesLimit(
+        "The file has 52,428,800 bytes, and 107,374,182,400 of the 107,374,182,400 bytes of an "
+        "owner are used; delete files that are not needed any more."
+    ),
+    FilesLimit(
+        "The limit of 100,000 files of an owner is reached; delete files that are not needed any "
+        "more."
+    ),
+    OpenJobsLimit(
+        "The limit of 1,000 open jobs of an owner is reached; wait until one has ended, or cancel "
+        "one."
+    ),
+    QueuedRunsLimit(
+        "The request adds 200 runs to 19,900 that wait, but at most 20,000 runs of an owner may "
+        "wait; retry when runs have ended, or cancel a job."
+    ),
+    JobRunsLimit(
+        "The job would have 1,200 runs, but at most 1,000 are allowed; give fewer seeds or folds.",
+        param="num_seeds",
+    ),
 )
 _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     FileNotFound(f"No file has the ID '{_FILE_ID}'.", param="file_id"),
@@ -118,6 +179,7 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     ModelNotAllowed(
         "This installation has no base model 'gpt-4.1'. It has: all-MiniLM-L6-v2.", param="model"
     ),
+    BaseModelChanged("all-MiniLM-L6-v2", _JOB_ID),
     ModelInUse(
         f"Job {_JOB_ID} starts from this model; cancel the job or wait until it has ended.",
         param="model",
@@ -157,7 +219,8 @@ _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
     unreadable.NotATable(
         "The first line has no comma, semicolon or tab between columns. "
-        "A file needs at least two columns, a text and its label."
+        "A file needs at least two columns, a text and its label; "
+        "or, for texts alone, the line `text` above them."
     ),
     unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9). Save the file as UTF-8."),
     unreadable.InvalidText("Line 17 contains a NUL character."),
@@ -183,7 +246,29 @@ _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.DecompressedTooLarge("The file unpacks to more than 256 MB."),
     unreadable.ReadingLimitExceeded.for_time(120),
 )
+_MODEL_ARCHIVE_ERRORS: tuple[ServiceError, ...] = (
+    archives.ArchiveMalformed("The archive is truncated or damaged. Pack and upload it again."),
+    archives.ArchiveUnsafe(
+        "The archive contains 'pytorch_model.bin', a format that can hold a pickle, which may run "
+        "code when it is opened. Leave it out; the weights must be in the safetensors format."
+    ),
+    archives.ArchiveTooLarge(
+        "The archive has 2,100 entries, but at most 500 are allowed. Pack only the files of one "
+        "model."
+    ),
+    archives.ArchivedModelUnusable(
+        "The model in the archive has no model.safetensors. Save its weights in the safetensors "
+        "format."
+    ),
+)
 ERROR_EXAMPLES: dict[type[ServiceError], ServiceError] = {
     type(error): error
-    for error in (*_REQUEST_ERRORS, *_RESOURCE_ERRORS, *_HUB_ERRORS, *_UNREADABLE_FILE_ERRORS)
+    for error in (
+        *_REQUEST_ERRORS,
+        *_LIMITS,
+        *_RESOURCE_ERRORS,
+        *_HUB_ERRORS,
+        *_UNREADABLE_FILE_ERRORS,
+        *_MODEL_ARCHIVE_ERRORS,
+    )
 }

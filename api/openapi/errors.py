@@ -7,29 +7,42 @@ from api.openapi.error_examples import ERROR_EXAMPLES
 from api.openapi.nodes import JsonNode, iterate_operations
 from shared.domain.errors import (
     CrossSiteRequest,
+    DiskFull,
+    HostNotAllowed,
     InvalidRequest,
+    MissingScope,
     NotAuthenticated,
     PayloadTooLarge,
+    RequestHeadTooLarge,
+    RequestTimeout,
     ServiceError,
     ServiceUnavailable,
 )
+from shared.domain.limit_errors import RequestRateLimit, TooManyWrongKeys
 
 _STATUS_DESCRIPTIONS = {
     400: "The request is invalid, or impossible in the current state",
     401: "The API key is missing or wrong",
-    403: "The request comes from a web page of another site",
+    403: "The request is not allowed",
     404: "The resource does not exist",
+    408: "The request comes too slowly",
     413: "The request is too large",
-    415: "The file is not a table",
+    415: "The file is not a table, or a model's file not an archive",
+    421: "The service does not answer under this name",
     422: "The content of the file cannot be read",
-    429: "A limit of concurrent requests is reached; retry after `Retry-After` seconds",
+    429: "A limit is reached; retry after `Retry-After` seconds, if the response has it",
+    431: "The URL or the header fields are too large",
     500: "Internal error",
     503: "A component does not respond; retry after `Retry-After` seconds",
+    507: "The disk is full; retry after `Retry-After` seconds",
 }
 _HEADER_SCHEMAS = {
     "retry-after": {
         "description": "Seconds to wait before a retry.",
-        "required": True,
+        "schema": {"type": "string"},
+    },
+    "x-should-retry": {
+        "description": "`false` if repeating the request cannot help before something is deleted.",
         "schema": {"type": "string"},
     },
     "www-authenticate": {
@@ -38,39 +51,43 @@ _HEADER_SCHEMAS = {
         "schema": {"type": "string"},
     },
 }
-_SHARED_ERRORS = {
-    error.status: error
-    for error in (
-        NotAuthenticated,
-        CrossSiteRequest,
-        PayloadTooLarge,
-        InternalError,
-        ServiceUnavailable,
-    )
+_SHARED_RESPONSES: dict[str, Sequence[type[ServiceError]]] = {
+    "NotAuthenticated": [NotAuthenticated],
+    "CrossSiteRequest": [CrossSiteRequest],
+    "NotAllowed": [CrossSiteRequest, MissingScope],
+    "RequestTimeout": [RequestTimeout],
+    "PayloadTooLarge": [PayloadTooLarge],
+    "HostNotAllowed": [HostNotAllowed],
+    "TooManyRequests": [TooManyWrongKeys, RequestRateLimit],
+    "RequestHeadTooLarge": [RequestHeadTooLarge],
+    "InternalError": [InternalError],
+    "ServiceUnavailable": [ServiceUnavailable],
+    "DiskFull": [DiskFull],
 }
+"""Responses with the same errors in many operations, by the names of their components."""
 _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
 def describe_error_responses(document: JsonNode) -> None:
     """Give each operation all its error responses, with a description and an example per code."""
     shared = document["components"].setdefault("responses", {})
-    for error in _SHARED_ERRORS.values():
-        shared[error.__name__] = _build_response([error])
+    for name, errors in _SHARED_RESPONSES.items():
+        shared[name] = _build_response(errors)
     for path, operation in iterate_operations(document):
         responses = operation["responses"]
         if "HTTPValidationError" in str(responses.get("422")):
             del responses["422"]  # FastAPI's own, which this service never sends
         for status, errors in _group_errors_by_status(path, operation).items():
-            responses[str(status)] = _build_response_or_reference(status, errors)
+            responses[str(status)] = _build_response_or_reference(errors)
         operation["responses"] = dict(sorted(responses.items()))
     for name in _FRAMEWORK_SCHEMAS:
         document["components"]["schemas"].pop(name, None)
 
 
-def _build_response_or_reference(status: int, errors: Sequence[type[ServiceError]]) -> JsonNode:
-    shared = _SHARED_ERRORS.get(status)
-    if shared is not None and errors == [shared]:
-        return {"$ref": f"#/components/responses/{shared.__name__}"}
+def _build_response_or_reference(errors: Sequence[type[ServiceError]]) -> JsonNode:
+    for name, shared in _SHARED_RESPONSES.items():
+        if errors == shared:
+            return {"$ref": f"#/components/responses/{name}"}
     return _build_response(errors)
 
 
@@ -92,13 +109,20 @@ def _iterate_common_errors(path: str, operation: JsonNode) -> Iterator[type[Serv
     """Yield the errors that the middleware and the shared dependencies may cause."""
     yield InvalidRequest
     yield CrossSiteRequest
+    yield RequestTimeout
+    yield HostNotAllowed
+    yield RequestHeadTooLarge
     yield InternalError
     if path.startswith("/v1"):
         yield NotAuthenticated
+        yield MissingScope
+        yield TooManyWrongKeys
+        yield RequestRateLimit
     if "requestBody" in operation:
         yield PayloadTooLarge
     if path != "/health":
         yield ServiceUnavailable
+        yield DiskFull
 
 
 def _list_concrete_errors(error: type[ServiceError]) -> list[type[ServiceError]]:

@@ -2,7 +2,9 @@
 
 from importlib.metadata import version
 
-from api.openapi.nodes import JsonNode, iterate_operations
+from api.access.scopes import get_needed_scope
+from api.openapi.nodes import JsonNode
+from shared.domain.api_keys import Scope
 from shared.infra.settings import Settings
 
 TAG_DESCRIPTIONS = {
@@ -41,6 +43,20 @@ _REQUEST_ID_HEADER = {
     "required": True,
     "schema": {"type": "string"},
 }
+_RATE_HEADERS = {
+    "x-ratelimit-limit-requests": {
+        "description": "Requests that the owner of the key may send at once.",
+        "schema": {"type": "string"},
+    },
+    "x-ratelimit-remaining-requests": {
+        "description": "How many of them are left.",
+        "schema": {"type": "string"},
+    },
+    "x-ratelimit-reset-requests": {
+        "description": "Time until all are left again, such as `12ms` or `1.5s`.",
+        "schema": {"type": "string"},
+    },
+}
 _ETAG_HEADER = {
     "description": "Version of the response; send it as `If-None-Match` in the next request.",
     "required": True,
@@ -49,8 +65,9 @@ _ETAG_HEADER = {
 _API_KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "The API key of the service. A service without a key accepts requests with any "
-    "key or none, but only from its own machine.",
+    "description": "An API key, whose scope is `read`, `submit` or `admin`; each includes those "
+    "before it. A service without keys accepts requests with any key or none, but only from its "
+    "own machine.",
 }
 
 
@@ -68,13 +85,24 @@ def describe_service(document: JsonNode, settings: Settings) -> None:
     components = document["components"]
     components["securitySchemes"] = {"key": _API_KEY_SCHEME}
     components["headers"] = {"x-request-id": _REQUEST_ID_HEADER, "etag": _ETAG_HEADER}
-    security: list[JsonNode] = [{"key": []}] if settings.api_key is not None else [{"key": []}, {}]
-    for path, operation in iterate_operations(document):
-        _capitalize_summary(operation)
-        operation["security"] = security if path.startswith("/v1") else []
-        _add_response_headers(operation["responses"])
+    components["headers"] |= _RATE_HEADERS
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _capitalize_summary(operation)
+            _add_response_headers(operation["responses"])
+            operation["security"] = []
+            if path.startswith("/v1"):
+                _describe_key(operation, get_needed_scope(method.upper(), path), settings)
     for response in components["responses"].values():
         _add_header(response, "x-request-id")
+
+
+def _describe_key(operation: JsonNode, needed: Scope, settings: Settings) -> None:
+    """Add the scope that a key needs, and the headers that an owner's rate adds to a success."""
+    with_key = {"key": [str(needed)]}
+    operation["security"] = [with_key] if settings.api_key is not None else [with_key, {}]
+    for name in _RATE_HEADERS:
+        _add_header(operation["responses"]["200"], name)
 
 
 def _capitalize_summary(operation: JsonNode) -> None:

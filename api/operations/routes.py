@@ -8,17 +8,27 @@ from fastapi import APIRouter, Query
 
 from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
-from api.operations.schemas import ModelUsage, Queue, TrainingRun, Usage, WorkerObject
+from api.operations.schemas import (
+    ModelUsage,
+    Queue,
+    StorageUsage,
+    StoredItem,
+    TrainingRun,
+    Usage,
+    WorkerObject,
+)
 from shared.db import usage as usage_rows
 from shared.db.queue import (
-    RunInTraining,
-    count_paused_runs,
-    count_waiting_runs,
+    count_queue,
+    list_busy_slots,
     list_runs_in_training,
 )
+from shared.db.storage_sizes import list_stored_items, measure_prefixes
 from shared.db.tables import Worker
 from shared.db.workers import Workers
-from shared.domain.errors import InvalidValue
+from shared.domain.api_keys import Scope
+from shared.domain.errors import InvalidValue, ServiceUnavailable
+from shared.domain.limit_errors import ServiceBusy
 from shared.infra.broker import BrokerUnreachable
 
 router = APIRouter(prefix="/v1", tags=["operations"])
@@ -45,16 +55,28 @@ EndTimeQuery = Annotated[
 
 @router.get("/queue", summary="Show the queue", responses=document_errors())
 def queue(services: ServicesDep) -> Queue:
-    """Return the number of waiting runs, the runs in training, and the workers."""
+    """Return the number of your waiting runs, your runs in training, and, to a key with the scope
+    `admin`, the load of the installation and its workers.
+    """
+    owner_id, is_admin = services.owner_id, services.caller.scope.allows(Scope.ADMIN)
     with services.database.read() as session:
-        depth, paused = count_waiting_runs(session), count_paused_runs(session)
-        running, workers = list_runs_in_training(session), Workers(session).list_live()
-    return Queue(
-        depth=depth,
-        paused=paused,
-        running=[TrainingRun(**run._asdict()) for run in running],
-        messages=_count_messages(services),
-        workers=[_build_worker_object(worker, running) for worker in workers],
+        counts = count_queue(session, owner_id)
+        own = Queue(
+            depth=counts.waiting,
+            paused=counts.paused,
+            running=[
+                TrainingRun(**run._asdict()) for run in list_runs_in_training(session, owner_id)
+            ],
+        )
+        if not is_admin:
+            return own
+        busy_slots, workers = list_busy_slots(session), Workers(session).list_live()
+    return own.model_copy(
+        update={
+            "total_depth": counts.total_waiting,
+            "messages": _count_messages(services),
+            "workers": [_build_worker_object(worker, busy_slots) for worker in workers],
+        }
     )
 
 
@@ -68,6 +90,30 @@ def usage(
         usage_by_model = usage_rows.list_model_usage(session, services.owner_id, start, end)
         stored = usage_rows.get_storage_usage(session, services.owner_id)
     return _build_usage(start, end, usage_by_model, stored)
+
+
+@router.get(
+    "/usage/storage",
+    summary="Show what takes the room",
+    responses=document_errors(ServiceBusy, ServiceUnavailable),
+)
+async def storage_usage(
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of items.")] = 100,
+) -> StorageUsage:
+    """Return your models, files and runs in the storage, the largest first."""
+    return await services.heavy.plans.run(_measure_storage, services, limit)
+
+
+def _measure_storage(services: AppServices, limit: int) -> StorageUsage:
+    sizes = measure_prefixes(services.storage)
+    with services.database.read() as session:
+        items = list_stored_items(session, services.owner_id, sizes)
+    return StorageUsage(
+        bytes=sum(item.bytes for item in items),
+        items=len(items),
+        data=[StoredItem(**item._asdict()) for item in items[:limit]],
+    )
 
 
 def _build_usage(
@@ -106,8 +152,7 @@ def _count_messages(services: AppServices) -> int | None:
         return None
 
 
-def _build_worker_object(worker: Worker, running: Sequence[RunInTraining]) -> WorkerObject:
-    busy_slots = {run.worker for run in running if run.worker is not None}
+def _build_worker_object(worker: Worker, busy_slots: Sequence[str]) -> WorkerObject:
     return WorkerObject(
         name=worker.name,
         host=worker.host,

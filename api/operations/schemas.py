@@ -53,16 +53,19 @@ class Queue(BaseModel):
     object: Literal["queue"] = "queue"
     """Kind of object."""
     depth: int
-    """Runs that wait for a worker."""
+    """Your runs that wait for a worker."""
     paused: int
-    """Runs that wait for their job to be resumed, or for its early discard."""
+    """Your runs that wait for their job to be resumed, or for its early discard."""
     running: list[TrainingRun]
-    """Runs in training."""
-    messages: int | None
-    """Messages in the job queue; null while it does not respond. Waiting runs then start a few
-    seconds later, and none is lost."""
-    workers: list[WorkerObject]
-    """Workers that sent a heartbeat in the last minute."""
+    """Your runs in training."""
+    total_depth: int | None = None
+    """Runs of all owners that wait for a worker; null unless the key has the scope `admin`."""
+    messages: int | None = None
+    """Messages in the job queue; null while it does not respond, and unless the key has the scope
+    `admin`. Without the job queue, waiting runs start a few seconds later, and none is lost."""
+    workers: list[WorkerObject] | None = None
+    """Workers that sent a heartbeat in the last minute; null unless the key has the scope
+    `admin`."""
 
 
 class ModelUsage(BaseModel):
@@ -105,3 +108,37 @@ class Usage(BaseModel):
     """Files stored now."""
     file_bytes: int
     """Bytes of the files stored now, result files included."""
+
+
+class StoredItem(BaseModel):
+    """Something that takes room in the storage."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    kind: Literal["model", "file", "upload", "runs"]
+    """`model`: a published or kept model; `file`: an uploaded or result file; `upload`: the parts
+    of a pending upload; `runs`: what the runs of a job have besides their models."""
+    id: str
+    """ID of the model, file or upload; of the job for `runs`."""
+    job_id: str | None
+    """Job of a model or of runs; null for files."""
+    name: str | None
+    """Name of a file; null for the others."""
+    bytes: int
+    """Size in bytes. No byte counts twice: `model.zip` is made of its model's folder, and files
+    with equal content are stored once."""
+
+
+class StorageUsage(BaseModel):
+    """What takes the room in the storage now."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["usage.storage"] = "usage.storage"
+    """Kind of object."""
+    bytes: int
+    """Sum over all items, those beyond the limit included."""
+    items: int
+    """Number of all items."""
+    data: list[StoredItem]
+    """The largest items, the largest first."""

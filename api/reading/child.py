@@ -1,6 +1,6 @@
 """The process that reads users' files: runs one task at a time, for one parent.
 
-The parent sends ``(function, args, kwargs)`` and gets ``("value", result)`` or
+The parent sends ``(function, args, kwargs, CPU seconds)`` and gets ``("value", result)`` or
 ``("error", exception)``. Both ends are this distribution, so the messages are pickled.
 """
 
@@ -25,7 +25,7 @@ from shared.domain.errors import ServiceError
 NICENESS = 5
 """The API process answers first while files are read."""
 
-Task = tuple[Callable[..., object], Sequence[object], Mapping[str, object]]
+Task = tuple[Callable[..., object], Sequence[object], Mapping[str, object], float]
 Outcome = tuple[Literal["value"], object] | tuple[Literal["error"], Exception]
 
 
@@ -39,7 +39,7 @@ def main(descriptor: int, limits: ReadingLimits) -> None:
                 task: Task = connection.recv()
             except EOFError:
                 return
-            start_time_limit(limits.seconds)
+            start_time_limit(limits.seconds, cpu_seconds=task[3])
             _send_outcome(connection, _run_task(task, limits))
             stop_time_limit()
             if _get_peak_memory_bytes() > limits.kept_memory_bytes:
@@ -47,7 +47,7 @@ def main(descriptor: int, limits: ReadingLimits) -> None:
 
 
 def _run_task(task: Task, limits: ReadingLimits) -> Outcome:
-    function, args, kwargs = task
+    function, args, kwargs, _ = task
     try:
         return "value", function(*args, **kwargs)
     except ServiceError as error:

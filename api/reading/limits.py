@@ -12,6 +12,8 @@ class ReadingLimits:
 
     seconds: float = 120.0
     """Wall-clock time of a task."""
+    cpu_seconds: float = 60.0
+    """Processor time of a task; unlike the above, it does not depend on what else runs."""
     memory_bytes: int = 4 * 1024**3
     """Address space of the process; a table of five million cells takes about 1 GB."""
     kept_memory_bytes: int = 400 * 1024**2
@@ -30,15 +32,18 @@ def limit_this_process(limits: ReadingLimits) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def start_time_limit(seconds: float) -> None:
-    """Have the kernel kill this process after ``seconds``, unless ``stop_time_limit`` is called.
+def start_time_limit(seconds: float, cpu_seconds: float) -> None:
+    """Have the kernel kill this process after this time, unless ``stop_time_limit`` is called.
 
-    The default action of SIGALRM needs no Python code to run, so it also ends a regular
-    expression or a C function that does not return.
+    The default action of SIGALRM and SIGPROF needs no Python code to run, so it also ends a
+    regular expression or a C function that does not return.
     """
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
 def stop_time_limit() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_PROF, 0)

@@ -33,6 +33,10 @@ _INHERITED_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "TZ", "TMPDIR")
 """Environment variables that the child may need; passwords and keys are not among them."""
 
 
+class _CpuTimeExceeded(Exception):
+    """The kernel has ended the process for the processor time of its task."""
+
+
 class ReaderPool:
     """Runs tasks in at most ``size`` child processes, which are started on demand and kept.
 
@@ -54,10 +58,20 @@ class ReaderPool:
         ``task``, its arguments and its result must be picklable. Raises ReadingLimitExceeded if
         the task takes too long or too much memory.
         """
-        message = pickle.dumps((task, args, kwargs))
+        return self.run_within(None, task, *args, **kwargs)
+
+    def run_within(
+        self, cpu_seconds: float | None, task: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like ``run``, with a limit on processor time for this task."""
+        cpu_seconds = cpu_seconds or self._limits.cpu_seconds
+        message = pickle.dumps((task, args, kwargs, cpu_seconds))
         reader = self._places.get()
         try:
             reader, outcome = self._run_message(reader, message)
+        except _CpuTimeExceeded:
+            reader = None
+            raise ReadingLimitExceeded.for_cpu(cpu_seconds) from None
         except BaseException:
             reader = None
             raise
@@ -144,6 +158,8 @@ class _Reader:
             return
         if code == -signal.SIGALRM:
             raise ReadingLimitExceeded.for_time(self._limits.seconds)
+        if code == -signal.SIGPROF:
+            raise _CpuTimeExceeded
         if code == -signal.SIGKILL:  # by the kernel when the machine is out of memory
             raise ReadingLimitExceeded.for_memory(self._limits.memory_bytes)
         raise RuntimeError(f"a process that reads a file {describe_exit_code(code)}")
@@ -159,4 +175,5 @@ class _Reader:
 
 def _build_environment() -> dict[str, str]:
     inherited = {name: os.environ[name] for name in _INHERITED_ENVIRONMENT if name in os.environ}
-    return inherited | build_module_environment()
+    one_thread = {"TOKENIZERS_PARALLELISM": "false"}  # else a thread, and its memory, per core
+    return inherited | one_thread | build_module_environment()

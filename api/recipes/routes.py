@@ -4,13 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from api import hub
 from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
-from api.jobs.planning.encoder_facts import get_encoder_facts
+from api.jobs.planning.start_model import StartModel, resolve_start_model
+from api.models.uploaded import resolve_model_name
 from api.pagination import Listing, build_listing
 from api.recipes.schemas import RecipeObject
 from shared.domain.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
 from shared.encoders.catalogue import OFFLINE_ENCODER
+from shared.encoders.hub.ids import REVISION_PATTERN
 from shared.infra.hardware import resolve_auto_precision
 from shared.recipe import PRESET_DESCRIPTIONS, PRESETS, RecipeRequest, resolve_recipe
 from shared.recipe.fields import Preset
@@ -24,7 +27,14 @@ ModelQuery = Annotated[
     Query(
         min_length=1,
         max_length=256,
-        description="Base or fine-tuned model to resolve the recipe for.",
+        description="Base or fine-tuned model, or a model of the hub, to resolve the recipe for.",
+    ),
+]
+RevisionQuery = Annotated[
+    str | None,
+    Query(
+        pattern=f"^{REVISION_PATTERN}$",
+        description="Branch, tag or commit of a model of the hub; `main` by default.",
     ),
 ]
 TrainRowsQuery = Annotated[
@@ -38,21 +48,29 @@ TrainRowsQuery = Annotated[
 ]
 
 
-@router.get("", responses=document_errors(ModelNotAllowed, ModelInUse))
+@router.get("", responses=document_errors(ModelNotAllowed, ModelInUse, *hub.MODEL_ERRORS))
 def list_recipes(
-    services: ServicesDep, model: ModelQuery = OFFLINE_ENCODER, train_rows: TrainRowsQuery = 1000
+    services: ServicesDep,
+    model: ModelQuery = OFFLINE_ENCODER,
+    model_revision: RevisionQuery = None,
+    train_rows: TrainRowsQuery = 1000,
 ) -> Listing[RecipeObject]:
     """List the presets, each resolved as for a job with this model and number of rows."""
+    start = _find_start_model(services, model, model_revision)
     return build_listing(
-        [_build_recipe_object(services, name, model, train_rows) for name in PRESETS]
+        [_build_recipe_object(services, name, start, train_rows) for name in PRESETS]
     )
 
 
-@router.get("/{name}", responses=document_errors(RecipeNotFound, ModelNotAllowed, ModelInUse))
+@router.get(
+    "/{name}",
+    responses=document_errors(RecipeNotFound, ModelNotAllowed, ModelInUse, *hub.MODEL_ERRORS),
+)
 def retrieve_recipe(
     services: ServicesDep,
     name: RecipeNamePath,
     model: ModelQuery = OFFLINE_ENCODER,
+    model_revision: RevisionQuery = None,
     train_rows: TrainRowsQuery = 1000,
 ) -> RecipeObject:
     """Return one preset, resolved as for a job with this model and number of rows."""
@@ -62,21 +80,29 @@ def retrieve_recipe(
             f"No preset is named {name[:MAX_SHOWN_NAME]!r}; the presets are {', '.join(PRESETS)}.",
             param="name",
         )
-    return _build_recipe_object(services, preset, model, train_rows)
+    start = _find_start_model(services, model, model_revision)
+    return _build_recipe_object(services, preset, start, train_rows)
+
+
+def _find_start_model(services: AppServices, model: str, revision: str | None) -> StartModel:
+    return resolve_start_model(services, resolve_model_name(services, model), revision)
 
 
 def _build_recipe_object(
-    services: AppServices, name: Preset, model: str, train_rows: int
+    services: AppServices, name: Preset, start: StartModel, train_rows: int
 ) -> RecipeObject:
-    facts = get_encoder_facts(services, model)
     resolution = resolve_recipe(
-        RecipeRequest(preset=name), facts, train_rows, resolve_auto_precision(services.settings)
+        RecipeRequest(preset=name),
+        start.facts,
+        train_rows,
+        resolve_auto_precision(services.settings),
     )
     return RecipeObject(
         id=name,
         description=PRESET_DESCRIPTIONS[name],
         settings=PRESETS[name],
-        model=model,
+        model=start.facts.name,
+        resolved_model_revision=None if start.hub_model is None else start.hub_model.commit,
         train_rows=train_rows,
         resolved_recipe=resolution.recipe,
         recipe_notes=resolution.notes,

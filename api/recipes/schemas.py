@@ -24,6 +24,8 @@ class RecipeObject(Identified):
     """Settings that the preset fixes; a job's `recipe` can override each of them."""
     model: str
     """Base model that the recipe is resolved for."""
+    resolved_model_revision: str | None
+    """The commit that the model was resolved to; null for a model that is not of the hub."""
     train_rows: int
     """Number of training rows that the length of training is resolved for."""
     resolved_recipe: Recipe

@@ -1,4 +1,4 @@
-"""Child process that renders a report: sections as JSON on standard input, HTML on standard output.
+"""Child process that draws a report: JSON on standard input, HTML or PNG on standard output.
 
 The JavaScript engine that draws the figures takes a few hundred megabytes, which are freed when
 the process ends.
@@ -6,36 +6,61 @@ the process ends.
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import TypeAdapter
 
 from shared.infra.child_process import build_module_command
-from shared.report.page import JobSection, render_report
+from shared.report.comparison import Comparison
+from shared.report.page import JobSection, render_report, render_summary_png
 
 RENDER_TIMEOUT_S = 60
-_SECTIONS_ADAPTER = TypeAdapter(list[JobSection])
+PageFormat = Literal["html", "png"]
 
 
-def render_report_in_child(sections: Sequence[JobSection], environment: Mapping[str, str]) -> str:
-    """Render the sections in a child process.
+@dataclass(frozen=True)
+class Drawing:
+    """What to draw: one job, or the jobs of a comparison."""
+
+    sections: list[JobSection]
+    comparison: Comparison | None = None
+    format: PageFormat = "html"
+
+
+_DRAWING_ADAPTER = TypeAdapter(Drawing)
+
+
+def serialize_drawing(drawing: Drawing) -> bytes:
+    """Return the JSON that the child process reads: equal drawings have equal bytes."""
+    return _DRAWING_ADAPTER.dump_json(drawing)
+
+
+def draw_in_child(drawing: bytes, environment: Mapping[str, str]) -> bytes:
+    """Draw a serialized drawing in a child process.
 
     Raises subprocess.SubprocessError if the process fails or exceeds the timeout.
     """
     completed = subprocess.run(
         build_module_command("api.reports.page_process"),
-        input=_SECTIONS_ADAPTER.dump_json(list(sections)),
+        input=drawing,
         stdout=subprocess.PIPE,
         env=environment,
         check=True,
         timeout=RENDER_TIMEOUT_S,
     )
-    return completed.stdout.decode()
+    return completed.stdout
+
+
+def draw(drawing: Drawing) -> bytes:
+    if drawing.format == "png":
+        return render_summary_png([(job.title, job.report) for job in drawing.sections])
+    return render_report(drawing.sections, drawing.comparison).encode()
 
 
 def main() -> None:
-    page = render_report(_SECTIONS_ADAPTER.validate_json(sys.stdin.buffer.read()))
-    sys.stdout.buffer.write(page.encode())
+    sys.stdout.buffer.write(draw(_DRAWING_ADAPTER.validate_json(sys.stdin.buffer.read())))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,30 @@
-"""Routes below /v1/fine_tuning/jobs/{job_id} for the stability report: JSON, CSV, HTML."""
+"""Routes below /v1/fine_tuning/jobs/{job_id} for the stability report: JSON, CSV, HTML, PNG."""
 
 import csv
 import io
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
 
-from api.dependencies import ServicesDep
+from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
+from api.etag import IfNoneMatchHeader
 from api.path_parameters import JobIdPath
-from api.reports.html_page import render_report_page
+from api.reports.drawing import UNCHANGED_PAGE, PageSource, respond_with_page
+from api.reports.page_process import Drawing, PageFormat
+from api.reports.sections import read_section
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
-from shared.domain.errors import JobNotFound, ServiceBusy, ServiceUnavailable
+from shared.db.tables import Job
+from shared.domain.errors import JobNotFound, ServiceUnavailable
+from shared.domain.limit_errors import ServiceBusy
 from shared.report import StabilityReport
 from shared.report.builder import build_full_report, build_report
 from shared.report.schemas import ReportedRun
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
-
-_PAGE_HEADERS = {
-    # only inline styles may load, whatever the names of labels and files contain
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "x-content-type-options": "nosniff",
-}
 
 
 @router.get(
@@ -68,8 +69,40 @@ def stability_csv(services: ServicesDep, job_id: JobIdPath) -> Response:
     summary="Report the stability of a job as a page",
     response_class=HTMLResponse,
     responses=document_errors(JobNotFound, ServiceBusy, ServiceUnavailable)
-    | {200: {"content": {"text/html": {}}, "description": "A self-contained page with figures."}},
+    | {200: {"content": {"text/html": {}}, "description": "A self-contained page with figures."}}
+    | UNCHANGED_PAGE,
 )
-def stability_html(services: ServicesDep, job_id: JobIdPath) -> HTMLResponse:
-    """Return the report as a self-contained page with figures; it loads and runs no scripts."""
-    return HTMLResponse(render_report_page(services, job_id), headers=_PAGE_HEADERS)
+async def stability_html(
+    services: ServicesDep, job_id: JobIdPath, if_none_match: IfNoneMatchHeader = None
+) -> Response:
+    """Return the report as a self-contained page with figures; it loads and runs no scripts.
+
+    It needs only the job's rows, so it outlives the files and the models. The page of an ended job
+    is drawn once; while runs are open, it may be a few seconds old.
+    """
+    return await respond_with_page(services, _build_source(services, job_id, "html"), if_none_match)
+
+
+@router.get(
+    "/{job_id}/stability.png",
+    summary="Report the scores of a job as a picture",
+    response_class=Response,
+    responses=document_errors(JobNotFound, ServiceBusy, ServiceUnavailable)
+    | {200: {"content": {"image/png": {}}, "description": "The figure of every seed's score."}}
+    | UNCHANGED_PAGE,
+)
+async def stability_png(
+    services: ServicesDep, job_id: JobIdPath, if_none_match: IfNoneMatchHeader = None
+) -> Response:
+    """Return the figure of every seed's score as a PNG, kept like the page."""
+    return await respond_with_page(services, _build_source(services, job_id, "png"), if_none_match)
+
+
+def _build_source(services: AppServices, job_id: str, page_format: PageFormat) -> PageSource:
+    def read_jobs(session: Session) -> Sequence[Job]:
+        return [Jobs(session).get(job_id, services.owner_id)]
+
+    def read_drawing(session: Session, jobs: Sequence[Job]) -> Drawing:
+        return Drawing([read_section(session, job) for job in jobs], format=page_format)
+
+    return PageSource(job_id, page_format, read_jobs, read_drawing)

@@ -1,10 +1,6 @@
 """The short form of a report that is part of a job object."""
 
-from collections.abc import Sequence
-
-from shared.db.run_scores import ScoredRun
-from shared.db.tables import Job
-from shared.report.builder import build_report
+from shared.report import StabilityReport
 
 REPORT_DETAIL_FIELDS = {
     "best_of_n",
@@ -23,6 +19,6 @@ REPORT_DETAIL_FIELDS = {
 """Fields that only the whole report has."""
 
 
-def build_stability_summary(job: Job, runs: Sequence[ScoredRun]) -> dict[str, object]:
-    """Build the report without runs and detailed statistics: lists have many jobs."""
-    return build_report(job, runs).model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)
+def summarize_report(report: StabilityReport) -> dict[str, object]:
+    """Return the report without runs and detailed statistics: lists have many jobs."""
+    return report.model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)

@@ -24,13 +24,17 @@ from shared.domain.errors import (
     RunNotFound,
     RunNotRetryable,
 )
+from shared.domain.limit_errors import OpenJobsLimit, QueuedRunsLimit, ServiceBusy
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs/{job_id}/runs", tags=["runs"])
 MAX_STEP = 10_000_000
 
 PurposeQuery = Annotated[
-    Literal["main", "pilot", "baselines"],
-    Query(description="Kind of runs: the runs of the report (`main`), pilots or baselines."),
+    Literal["main", "pilot", "baselines", "distillation"],
+    Query(
+        description="Kind of runs: the runs of the report (`main`), pilots, baselines or the "
+        "distillation."
+    ),
 ]
 AttemptQuery = Annotated[
     int | None,
@@ -97,11 +101,12 @@ def run_logs(
 
 
 @router.post(
-    "/{run_id}/cancel", responses=document_errors(JobNotFound, RunNotFound, RunAlreadyEnded)
+    "/{run_id}/cancel",
+    responses=document_errors(JobNotFound, RunNotFound, RunAlreadyEnded, ServiceBusy),
 )
-def cancel_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunObject:
+async def cancel_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunObject:
     """Cancel one run; the other runs of the job continue."""
-    return service.cancel_run(services, job_id, run_id)
+    return await services.heavy.stops.run(service.cancel_run, services, job_id, run_id)
 
 
 @router.post(
@@ -114,6 +119,8 @@ def cancel_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> R
         InvalidValue,
         ModelNotAllowed,
         ModelInUse,
+        OpenJobsLimit,
+        QueuedRunsLimit,
     ),
 )
 def retry_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunObject:

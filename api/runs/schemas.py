@@ -37,9 +37,10 @@ class RunObject(Identified):
     fold: int | None
     """Fold of the training file that it is validated on, from 0; null without k-fold."""
     purpose: str
-    """`main`: the run counts in the report. `pilot`, `baselines`: auxiliary runs of the job."""
+    """`main`: the run counts in the report. `pilot`, `baselines`, `distillation`: further runs of
+    the job."""
     recipe: StoredJson | None
-    """Recipe of a pilot; null if the run has the job's recipe."""
+    """Recipe of a pilot or distillation; null if the run has the job's recipe."""
     status: str
     """State of the run: `queued`, `running` or `paused`; finally `succeeded`, `failed`, `cancelled`
     or `discarded`."""

@@ -9,14 +9,23 @@ from api.jobs.waiting import wait_while
 from api.runs.schemas import RunObject
 from shared.db.events import Events
 from shared.db.jobs import JOB_ADVANCE, Jobs
+from shared.db.owner_limits import lock_owner_usage
 from shared.db.run_requests import RunRequests, is_in_training
 from shared.db.runs import Runs
 from shared.db.session import notify_after_commit
 from shared.db.tables import Job, Run
 from shared.domain.errors import RunAlreadyEnded, RunNotRetryable
 from shared.domain.naming import format_run_title
-from shared.domain.states import ENDED_RUN_STATES, OPEN_RUN_STATES, JobState, Purpose, RunState
-from shared.infra.storage import BlobMissing, build_log_key
+from shared.domain.states import (
+    ENDED_JOB_STATES,
+    ENDED_RUN_STATES,
+    OPEN_RUN_STATES,
+    JobState,
+    Purpose,
+    RunState,
+)
+from shared.infra.storage_errors import BlobMissing
+from shared.infra.storage_keys import build_log_key
 
 _RETRYABLE_STATES = frozenset({RunState.FAILED, RunState.CANCELLED})
 
@@ -50,6 +59,10 @@ def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
         if run.status not in OPEN_RUN_STATES:
             _require_retryable(run)
             require_extendable_job(services, session, job)
+            usage = lock_owner_usage(session, job.owner_id, services.settings)
+            if job.status in ENDED_JOB_STATES:
+                usage.require_room_for_job()
+            usage.require_room_for_runs(1)
             _requeue_run(session, job, run)
     return _get_run_object(services, job_id, run_id)
 
@@ -80,6 +93,10 @@ def _require_open(run: Run) -> None:
 def _require_retryable(run: Run) -> None:
     if run.purpose == Purpose.PILOT:
         raise RunNotRetryable("Pilots cannot be retried; clone the job instead.", param="run_id")
+    if run.purpose == Purpose.DISTILLATION:
+        raise RunNotRetryable(
+            "A distillation cannot be retried; add seeds to the job, or clone it.", param="run_id"
+        )
     if run.status not in _RETRYABLE_STATES:
         raise RunNotRetryable(
             f"Run {run.id} has the status {run.status}; only failed and cancelled runs can be "

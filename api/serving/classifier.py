@@ -1,7 +1,6 @@
 """A loaded published model: tokenizer and ONNX graph."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,16 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 from tokenizers import Encoding, Tokenizer
 
+from api.serving.length_batches import iterate_length_batches
 from shared.domain.errors import ModelNotServed
-from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
+from shared.domain.naming import GRAPH_FILE, HEAD_WEIGHTS_FILE, WEIGHTS_FILE
 
 Logits = npt.NDArray[np.float32]
 Text = str | tuple[str, str]
 """A text, or a pair of texts."""
+EncodedRow = tuple[Encoding, ...]
+"""One sequence of tokens, or two where the texts of a pair are encoded separately."""
 
-MAX_TOKENS_PER_PASS = 1024  # rows × tokens; it affects predictions by rounding only
 _UNUSABLE_GRAPH_ERRORS = (
     Fail,
     InvalidArgument,
@@ -41,13 +42,17 @@ _UNUSABLE_GRAPH_ERRORS = (
 class EncodedTexts:
     """Tokenized texts, in their order."""
 
-    rows: list[Encoding]
-    truncated: list[bool]
-    """Whether the text had more than ``max_seq_length`` tokens."""
+    rows: list[EncodedRow]
 
     @property
-    def token_count(self) -> int:
-        return sum(len(row) for row in self.rows)
+    def truncated(self) -> list[bool]:
+        """Whether the text had more than ``max_seq_length`` tokens."""
+        return [any(sequence.overflowing for sequence in row) for row in self.rows]
+
+    @property
+    def lengths(self) -> list[int]:
+        """The number of tokens of each text."""
+        return [sum(map(len, row)) for row in self.rows]
 
 
 class Classifier:
@@ -61,74 +66,81 @@ class Classifier:
         graph = folder / GRAPH_FILE
         self._session = _load_session(graph, threads)
         self._inputs = [value.name for value in self._session.get_inputs()]
-        self._pad_token_id = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self._pad_token_id = int(metadata["pad_token_id"])
+        # graphs of earlier versions do not say it
+        self._encodes_separately = metadata.get("pair_encoding", "joined") != "joined"
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
-        self.bytes = graph.stat().st_size + (folder / WEIGHTS_FILE).stat().st_size
+        files = (graph, folder / WEIGHTS_FILE, folder / HEAD_WEIGHTS_FILE)
+        self.bytes = sum(file.stat().st_size for file in files if file.exists())
         """Approximate memory use."""
 
     def encode_texts(self, texts: Sequence[Text]) -> EncodedTexts:
-        """Tokenize as in training; of a pair, the longer text is truncated first."""
-        rows = self._tokenizer.encode_batch(list(texts))
-        return EncodedTexts(rows, [bool(row.overflowing) for row in rows])
+        """Tokenize as in training; of a joined pair, the longer text is truncated first."""
+        if not self._encodes_separately:
+            return EncodedTexts([(row,) for row in self._encode_batch(texts)])
+        parts = [self._encode_batch(part) for part in zip(*texts, strict=True)]
+        return EncodedTexts(list(zip(*parts, strict=True)))
 
-    def compute_logits(
-        self, encoded: EncodedTexts, pass_lock: AbstractContextManager[object] | None = None
-    ) -> Logits:
-        """Return logits of shape (rows, outputs), in the order of the texts.
+    def _encode_batch(self, texts: Sequence[Text]) -> list[Encoding]:
+        if len(texts) > 1:
+            return list(self._tokenizer.encode_batch_fast(list(texts)))
+        # the library's threads cost more than a single text
+        [text] = texts
+        pair = text if isinstance(text, tuple) else (text,)
+        return [self._tokenizer.encode(*pair)]
 
-        ``pass_lock`` is acquired for each forward pass and released between passes.
+    def compute_logits(self, encoded: EncodedTexts) -> Logits:
+        """Return logits of shape (rows, outputs), in the order of the texts."""
+        return order_logits(
+            (group, self.run_pass([encoded.rows[row] for row in group]))
+            for group in iterate_length_batches(encoded.lengths)
+        )
+
+    def run_pass(self, rows: Sequence[EncodedRow]) -> Logits:
+        """Return logits of shape (rows, outputs) from one forward pass."""
+        logits: Logits
+        [logits] = self._session.run(["logits"], self._build_feed(rows))
+        return logits
+
+    def _build_feed(self, rows: Sequence[EncodedRow]) -> dict[str, npt.NDArray[np.int64]]:
+        """Return the inputs of a pass, of shape (sequences, tokens), right-padded to the longest.
+
+        The second sequences of all rows follow the first ones.
         """
-        row_order: list[int] = []
-        passes: list[Logits] = []
-        for rows in iterate_length_batches([len(row) for row in encoded.rows]):
-            feed = self._build_feed([encoded.rows[row] for row in rows])
-            with pass_lock or nullcontext():
-                [logits] = self._session.run(["logits"], feed)
-            passes.append(logits)
-            row_order.extend(rows)
-        logits_by_row: Logits = np.concatenate(passes)[np.argsort(row_order)]
-        return logits_by_row
-
-    def _build_feed(self, rows: Sequence[Encoding]) -> dict[str, npt.NDArray[np.int64]]:
-        """Return the inputs of a pass, of shape (rows, tokens), right-padded to the longest row."""
-        shape = len(rows), max(len(row) for row in rows)
+        sequences = [sequence for part in zip(*rows, strict=True) for sequence in part]
+        shape = len(sequences), max(map(len, sequences))
         feed = {name: np.zeros(shape, np.int64) for name in self._inputs}
         feed["input_ids"][:] = self._pad_token_id
-        for index, row in enumerate(rows):
+        for index, sequence in enumerate(sequences):
             values = {
-                "input_ids": row.ids,
-                "attention_mask": row.attention_mask,
-                "token_type_ids": row.type_ids,
+                "input_ids": sequence.ids,
+                "attention_mask": sequence.attention_mask,
+                "token_type_ids": sequence.type_ids,
             }
             for name in self._inputs:
-                feed[name][index, : len(row)] = values[name]
+                feed[name][index, : len(sequence)] = values[name]
         return feed
 
 
-def iterate_length_batches(
-    lengths: Sequence[int], max_tokens: int = MAX_TOKENS_PER_PASS
-) -> Iterator[list[int]]:
-    """Group rows of similar length, so that hardly any padding is computed.
-
-    A batch has at most ``max_tokens`` tokens with padding; a longer row forms its own batch.
-    """
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+def order_logits(passes: Iterable[tuple[list[int], Logits]]) -> Logits:
+    """Return the logits of all passes, given with their row indices, in the order of the rows."""
+    groups, logits = zip(*passes, strict=True)
+    if len(groups) == 1 and len(groups[0]) == 1:
+        only: Logits = logits[0]
+        return only
+    row_order = [row for group in groups for row in group]
+    ordered: Logits = np.concatenate(logits)[np.argsort(row_order)]
+    return ordered
 
 
 def _load_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
     if not graph.is_file():
         raise ModelNotServed(
             "This model has no ONNX graph: it was published by an earlier version, or its family "
-            "cannot be exported. Use its model.zip with the transformers library instead.",
+            "cannot be exported. Load its model.zip as the README.md in it says.",
             param="model",
         )
     try:
@@ -137,8 +149,8 @@ def _load_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
         )
     except _UNUSABLE_GRAPH_ERRORS as error:
         raise ModelNotServed(
-            f"ONNX Runtime cannot load this model ({type(error).__name__}); use its model.zip with "
-            "the transformers library instead.",
+            f"ONNX Runtime cannot load this model ({type(error).__name__}); load its model.zip as "
+            "the README.md in it says.",
             param="model",
         ) from error
 

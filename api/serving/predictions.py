@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from api.serving.classifier import Logits
 from shared.domain.task import Label, TaskType
-
-Scores = npt.NDArray[np.float64]
-LABEL_THRESHOLD = 0.5  # probability above which a multi-label prediction contains the label
+from shared.metrics.ensemble import LABEL_THRESHOLD, Scores, average_scores, predict_label
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def build_predictions(members: Sequence[Logits], kind: TaskType) -> list[Predict
     """Return one prediction per row: the members' mean score, with their disagreement if any."""
     # (members, rows, outputs)
     scores = np.stack([convert_logits(logits, kind) for logits in members])
-    means = scores.mean(axis=0)
+    means = average_scores(scores)
     return [
         Prediction(
             predicted=predict_label(means[row], kind),
@@ -72,17 +69,6 @@ def build_predictions(members: Sequence[Logits], kind: TaskType) -> list[Predict
         )
         for row in range(means.shape[0])
     ]
-
-
-def predict_label(scores: Scores, kind: TaskType) -> Label:
-    """Return the label for one row's scores; ties go to the first label, as in torch's argmax."""
-    match kind:
-        case TaskType.SINGLE_LABEL:
-            return int(scores.argmax())
-        case TaskType.MULTI_LABEL:
-            return tuple(int(label) for label in np.flatnonzero(scores > LABEL_THRESHOLD))
-        case TaskType.REGRESSION:
-            return float(scores[0])
 
 
 def measure_disagreement(scores: Scores, kind: TaskType) -> Disagreement:

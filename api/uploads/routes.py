@@ -18,11 +18,13 @@ from shared.domain.errors import (
     UploadNotFound,
     UploadNotPending,
 )
+from shared.domain.limit_errors import FILE_LIMITS, ServiceBusy
+from shared.encoders.archive.errors import UnusableArchive
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 
-@router.post("", responses=document_errors(PayloadTooLarge))
+@router.post("", responses=document_errors(PayloadTooLarge, *FILE_LIMITS))
 def create_upload(services: ServicesDep, request: UploadRequest) -> UploadObject:
     """Announce a file that will be sent in parts.
 
@@ -33,32 +35,42 @@ def create_upload(services: ServicesDep, request: UploadRequest) -> UploadObject
 
 @router.post(
     "/{upload_id}/parts",
-    responses=document_errors(InvalidValue, UploadNotPending, UploadNotFound, PayloadTooLarge),
+    responses=document_errors(
+        InvalidValue, UploadNotPending, UploadNotFound, PayloadTooLarge, ServiceBusy
+    ),
     dependencies=[Depends(check_form_fields)],
 )
-def add_upload_part(
+async def add_upload_part(
     services: ServicesDep,
     upload_id: UploadIdPath,
     data: Annotated[UploadFile, File(description="Content of the part.")],
 ) -> UploadPartObject:
     """Add a part; parts may be sent concurrently and in any order."""
-    return UploadPartObject.from_row(service.add_part(services, upload_id, data.file))
+    part = await services.heavy.uploads.run(service.add_part, services, upload_id, data.file)
+    return UploadPartObject.from_row(part)
 
 
 @router.post(
     "/{upload_id}/complete",
     responses=document_errors(
-        InvalidValue, UploadNotPending, UploadNotFound, UnsupportedMediaType, UnreadableFile
+        InvalidValue,
+        UploadNotPending,
+        UploadNotFound,
+        UnsupportedMediaType,
+        UnreadableFile,
+        UnusableArchive,
+        ServiceBusy,
+        *FILE_LIMITS,
     ),
 )
-def complete_upload(
+async def complete_upload(
     services: ServicesDep, upload_id: UploadIdPath, request: CompleteRequest
 ) -> UploadObject:
     """Concatenate the parts, in the given order, into one file.
 
-    The file is checked before the response, which has its profile.
+    The file is checked before the response: a data set, which has its profile, or a model.
     """
-    return service.complete_upload(services, upload_id, request)
+    return await services.heavy.uploads.run(service.complete_upload, services, upload_id, request)
 
 
 @router.post("/{upload_id}/cancel", responses=document_errors(UploadNotPending, UploadNotFound))

@@ -10,11 +10,13 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
+from api.blob_deletion import delete_blobs
 from api.dependencies import AppServices
 from api.files import service as files
 from api.files.schemas import FileObject
 from api.uploads.schemas import CompleteRequest, UploadObject, UploadRequest
 from shared.db.files import Files
+from shared.db.owner_limits import lock_owner_usage
 from shared.db.tables import File, Upload, UploadPart
 from shared.db.uploads import Uploads
 from shared.domain import ids
@@ -26,12 +28,16 @@ from shared.domain.errors import (
     UploadNotPending,
 )
 from shared.domain.states import UploadState
-from shared.infra.storage import BlobMissing, build_part_key, build_parts_prefix
+from shared.infra.storage_errors import BlobMissing
+from shared.infra.storage_keys import build_part_key, build_parts_prefix
 
 
 def create_upload(services: AppServices, request: UploadRequest) -> UploadObject:
-    """Announce an upload. Raises PayloadTooLarge if the whole file would be refused."""
-    _require_size_within_limit(request.bytes, services.settings.max_upload_bytes)
+    """Announce an upload.
+
+    Raises PayloadTooLarge, StoredBytesLimit or FilesLimit if the whole file would be refused.
+    """
+    _require_size_within_limit(request.bytes, files.get_size_limit(services, request.purpose))
     upload = Upload(
         id=ids.make_upload_id(),
         owner_id=services.owner_id,
@@ -43,6 +49,9 @@ def create_upload(services: AppServices, request: UploadRequest) -> UploadObject
         expires_at=0.0,
     )
     with services.database.write() as session:
+        lock_owner_usage(session, services.owner_id, services.settings).require_room_for_file(
+            request.bytes
+        )
         Uploads(session, services.owner_id).add(upload)
     return UploadObject.from_row(upload, UploadState.PENDING)
 
@@ -97,7 +106,7 @@ def complete_upload(
             upload = Uploads(session, services.owner_id).get(upload_id)
         if upload.status != UploadState.COMPLETED or upload.part_ids != request.part_ids:
             raise
-    services.storage.delete_prefix(build_parts_prefix(upload_id))
+    delete_blobs(services, [build_parts_prefix(upload_id)])
     return _get_completed_upload(services, upload_id)
 
 
@@ -189,11 +198,16 @@ def cancel_upload(services: AppServices, upload_id: str) -> UploadObject:
 
     Raises UploadNotFound, UploadNotPending.
     """
-    with services.database.write() as session:
-        uploads = Uploads(session, services.owner_id)
-        upload = uploads.get(upload_id, for_update=True)
-        if uploads.get_state(upload) is not UploadState.CANCELLED:
-            upload = uploads.get_pending(upload_id)
-            uploads.finish_upload(upload, UploadState.CANCELLED)
-    services.storage.delete_prefix(build_parts_prefix(upload_id))
+
+    def cancel_row() -> Upload:
+        with services.database.write() as session:
+            uploads = Uploads(session, services.owner_id)
+            upload = uploads.get(upload_id, for_update=True)
+            if uploads.get_state(upload) is not UploadState.CANCELLED:
+                upload = uploads.get_pending(upload_id)
+                uploads.finish_upload(upload, UploadState.CANCELLED)
+            return upload
+
+    upload = services.disk_reserve.run_deletion(cancel_row)
+    delete_blobs(services, [build_parts_prefix(upload_id)])
     return UploadObject.from_row(upload, UploadState.CANCELLED)

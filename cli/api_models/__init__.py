@@ -1,7 +1,16 @@
 """Models of the service's responses, with the fields that the command line reads."""
 
 from cli.api_models.base import ApiWarning
-from cli.api_models.files import File, Preview, PreviewRow, Profile, RowProblem
+from cli.api_models.files import (
+    File,
+    FileList,
+    Preview,
+    PreviewRow,
+    Profile,
+    RowProblem,
+    Upload,
+    UploadPart,
+)
 from cli.api_models.jobs import (
     Comparison,
     DryRun,
@@ -24,12 +33,15 @@ from cli.api_models.models import (
     Batch,
     Classification,
     Disagreement,
+    Encoder,
     Model,
+    ModelList,
     Recipe,
     RecipeList,
     Target,
 )
 from cli.api_models.queue import Queue, QueueWorker, TrainingRun
+from cli.api_models.usage import StorageUsage, StoredItem
 
 __all__ = [
     "ApiWarning",
@@ -38,13 +50,16 @@ __all__ = [
     "Comparison",
     "Disagreement",
     "DryRun",
+    "Encoder",
     "Estimate",
     "Event",
     "EventList",
     "File",
+    "FileList",
     "Job",
     "JobList",
     "Model",
+    "ModelList",
     "Pilots",
     "PlannedRun",
     "Preview",
@@ -62,6 +77,10 @@ __all__ = [
     "RunMetrics",
     "RunsSummary",
     "Series",
+    "StorageUsage",
+    "StoredItem",
     "Target",
     "TrainingRun",
+    "Upload",
+    "UploadPart",
 ]

@@ -9,8 +9,13 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Deletion(ApiModel):
+    """Confirmation that an object was deleted."""
+
+
 class ApiWarning(ApiModel):
     """A caveat about a file or a job."""
 
     code: str
     message: str
+    severity: str = "medium"

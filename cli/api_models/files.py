@@ -23,8 +23,28 @@ class File(ApiModel):
     id: str
     filename: str
     bytes: int
+    created_at: int = 0
+    purpose: str = ""
+    expires_at: int | None = None
     status_details: str | None = None
     profile: Profile | None = None
+
+
+class FileList(ApiModel):
+    data: list[File]
+    has_more: bool = False
+
+
+class UploadPart(ApiModel):
+    id: str
+
+
+class Upload(ApiModel):
+    """A file that is sent in parts."""
+
+    id: str
+    file: File | None = None
+    """None until all parts have arrived."""
 
 
 class PreviewRow(ApiModel):

@@ -53,6 +53,8 @@ class Pilots(ApiModel):
     """Names of the settings that are searched."""
     reason: str | None = None
     """Why their values were chosen; None until the pilots have ended."""
+    limit: int | None = None
+    """Upper bound of the steps of all pilots; None for a job of an older service."""
 
 
 class Job(ApiModel):
@@ -66,11 +68,13 @@ class Job(ApiModel):
     error: Problem | None
     result_files: list[str]
     metric: str
+    task: dict[str, Any] = Field(default_factory=dict)
     dataset: Dataset
     recipe: dict[str, Any] = Field(default_factory=dict)
     """The recipe as requested."""
     resolved_recipe: dict[str, Any] | None
     """The recipe with a value for every setting; None until pilots have chosen."""
+    artifacts: dict[str, Any] = Field(default_factory=dict)
     recipe_notes: dict[str, str] = Field(default_factory=dict)
     pilots: Pilots | None = None
     runs_summary: RunsSummary
@@ -94,12 +98,16 @@ class Job(ApiModel):
 
 class JobList(ApiModel):
     data: list[Job]
+    has_more: bool = False
 
 
 class Run(ApiModel):
     id: str
     index: int
     seed: int
+    init_seed: int | None = None
+    data_seed: int | None = None
+    fold: int | None = None
     purpose: str = "main"
     status: RunState
     degenerate: bool | None
@@ -110,6 +118,7 @@ class Run(ApiModel):
     validation_score: float | None
     score: float | None
     error: Problem | None
+    fine_tuned_model: str | None = None
     best_step: int | None = None
     device: str | None = None
 
@@ -133,6 +142,7 @@ class Event(ApiModel):
     created_at: int
     level: str
     message: str
+    run_id: str | None = None
 
 
 class EventList(ApiModel):

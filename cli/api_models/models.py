@@ -5,10 +5,40 @@ from typing import Any
 from cli.api_models.base import ApiModel
 
 
+class Encoder(ApiModel):
+    """Properties of a base model; older services send none."""
+
+    source: str | None = None
+    name: str | None = None
+    """What a job may give instead of the ID."""
+    family: str | None = None
+    parameters: int | None = None
+    max_seq_length: int | None = None
+    languages: tuple[str, ...] = ()
+    pooling: str | None = None
+    license: str | None = None
+    training_memory_bytes: int | None = None
+    seconds_per_step: float | None = None
+
+
 class Model(ApiModel):
     id: str
+    kind: str = "base"
+    created: int = 0
+    base_model: str | None = None
     job_id: str | None = None
     """None for a base model."""
+    run_id: str | None = None
+    """None for a base model."""
+    labels: list[str] | None = None
+    members: list[str] | None = None
+    """IDs of the models of a published ensemble; None for any other model."""
+    encoder: Encoder | None = None
+    """None for a fine-tuned model."""
+
+
+class ModelList(ApiModel):
+    data: list[Model]
 
 
 class Disagreement(ApiModel):

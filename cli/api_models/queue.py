@@ -24,4 +24,5 @@ class Queue(ApiModel):
     depth: int
     paused: int
     running: list[TrainingRun]
-    workers: list[QueueWorker]
+    workers: list[QueueWorker] | None
+    """None for a key that may not see them."""

@@ -35,10 +35,12 @@ def show(
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Show a job and its report."""
+    from cli.identifiers import resolve_job_id
     from cli.train import show_job
 
     with create_client(url) as client:
-        raise typer.Exit(show_job(client, job, should_follow=follow, as_json=as_json))
+        job_id = resolve_job_id(client, job)
+        raise typer.Exit(show_job(client, job_id, should_follow=follow, as_json=as_json))
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
@@ -56,10 +58,11 @@ def report(
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Print a job's stability report, or write it to files."""
+    from cli.identifiers import resolve_job_id
     from cli.report_files import write_report
 
     with create_client(url) as client:
-        write_report(client, job, html=html, png=png, csv=csv)
+        write_report(client, resolve_job_id(client, job), html=html, png=png, csv=csv)
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
@@ -73,10 +76,12 @@ def compare(
 ) -> None:
     """Test whether one job is better than another, given the spread over their seeds."""
     from cli.compare import compare_jobs
+    from cli.identifiers import resolve_job_ids
 
     with create_client(url) as client:
+        job_ids = resolve_job_ids(client, jobs)
         raise typer.Exit(
-            compare_jobs(client, jobs, metric=metric, alpha=alpha, html=html, as_json=as_json)
+            compare_jobs(client, job_ids, metric=metric, alpha=alpha, html=html, as_json=as_json)
         )
 
 
@@ -94,9 +99,27 @@ def events(
 ) -> None:
     """Print a job's events, oldest first."""
     from cli.events import show_events
+    from cli.identifiers import resolve_job_id
 
     with create_client(url) as client:
-        raise typer.Exit(show_events(client, job, limit, follow=follow))
+        job_id = resolve_job_id(client, job)
+        raise typer.Exit(show_events(client, job_id, limit, follow=follow))
+
+
+@app.command(rich_help_panel=JOBS_PANEL)
+def logs(
+    run: option.RunId, job: option.JobOfRun = None, url: option.Url = option.DEFAULT_URL
+) -> None:
+    """Print the log of a run's training process.
+
+    The service stores it when an attempt ends. Until then, and for a run that wrote nothing, the
+    run's events are printed to stderr instead.
+    """
+    from cli.identifiers import resolve_run
+    from cli.logs import show_log
+
+    with create_client(url) as client:
+        show_log(client, *resolve_run(client, run, job))
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
@@ -108,6 +131,24 @@ def queue(as_json: option.AsJson = False, url: option.Url = option.DEFAULT_URL) 
     with create_client(url) as client:
         found = client.get_queue()
     if as_json:
-        make_console().print_json(found.model_dump_json())
+        make_console().print_value(found.model_dump_json())
     else:
         make_console().print(format_queue(found))
+
+
+@app.command(rich_help_panel=JOBS_PANEL)
+def usage(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of items.")] = 20,
+    as_json: option.AsJson = False,
+    url: option.Url = option.DEFAULT_URL,
+) -> None:
+    """Show what takes the room in the storage: models, files and runs, the largest first."""
+    from cli.tables import make_console
+    from cli.usage import format_usage
+
+    with create_client(url) as client:
+        found = client.get_storage_usage(limit)
+    if as_json:
+        make_console().print_value(found.model_dump_json())
+    else:
+        make_console().print(format_usage(found))

@@ -7,8 +7,9 @@ import typer
 
 from cli import options as option
 from cli.commands.common import MODELS_PANEL, create_client, create_command_group
+from cli.console import print_text
+from cli.data_options import HasHeader
 from cli.errors import CliError
-from cli.train_options import HasHeader
 
 app = create_command_group()
 
@@ -20,11 +21,12 @@ def classify(
     file: option.InputFile = None,
     output: option.AnswersFile = None,
     text_column: option.InputColumn = None,
+    text_pair_column: option.InputPairColumn = None,
     ensemble: option.AsEnsemble = False,
     as_json: option.AsJson = False,
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Classify texts, or every row of a file, with a fine-tuned model."""
+    """Classify texts, pairs of texts, or every row of a file, with a fine-tuned model."""
     from cli.classify import FileRequest, classify_file, classify_texts
 
     if (file is None) == (not texts):
@@ -33,7 +35,8 @@ def classify(
         if file is None:
             classify_texts(client, model, texts or [], ensemble=ensemble, as_json=as_json)
         else:
-            classify_file(client, model, FileRequest(file, output, text_column, ensemble))
+            request = FileRequest(file, output, text_column, text_pair_column, ensemble)
+            classify_file(client, model, request)
 
 
 @app.command(rich_help_panel=MODELS_PANEL)
@@ -44,12 +47,17 @@ def download(
     ],
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Download a fine-tuned model as a folder that transformers loads."""
+    """Download a fine-tuned model as a folder; its README.md says how to load it.
+
+    Of a published ensemble, the best run is downloaded.
+    """
     from cli.download import download_model
+    from cli.identifiers import resolve_model_id
 
     with create_client(url) as client:
-        download_model(client, model, folder)
-    typer.echo(f"{model} is in {folder}")
+        model_id = resolve_model_id(client, model)
+        download_model(client, model_id, folder)
+    print_text(f"{model_id} is in {folder}")
 
 
 @app.command(rich_help_panel=MODELS_PANEL)
@@ -82,6 +90,10 @@ def recipes(
         str | None,
         typer.Option(help="Base model that the settings are for.", show_default="all-MiniLM-L6-v2"),
     ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(help="Branch, tag or commit of a model on the hub.", show_default="main"),
+    ] = None,
     rows: Annotated[
         int, typer.Option(min=1, help="Number of training rows that the settings are for.")
     ] = 1000,
@@ -92,4 +104,4 @@ def recipes(
     from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with create_client(url) as client:
-        show_recipes(client, name, model or OFFLINE_ENCODER, rows)
+        show_recipes(client, name, model or OFFLINE_ENCODER, rows, revision)

@@ -6,9 +6,10 @@ import typer
 
 from cli import options as option
 from cli.commands.common import SERVICE_PANEL, create_command_group
+from cli.help import CommandGroup, HelpfulGroup
 
 app = create_command_group()
-database_app = typer.Typer(help="Manage the database.", no_args_is_help=True)
+database_app = CommandGroup(cls=HelpfulGroup, help="Manage the database.", no_args_is_help=True)
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)
@@ -58,10 +59,29 @@ def demo(keep_home: option.KeptFolder = None) -> None:
     raise typer.Exit(run_demo(keep_home))
 
 
+@app.command(rich_help_panel=SERVICE_PANEL)
+def doctor(
+    home: option.DataFolder = Path("~/.evenkeel"),
+    fix: option.Fix = False,
+    digests: option.Digests = True,
+) -> None:
+    """Check that rows and stored files fit each other, without a service.
+
+    Without a database of your own (EVENKEEL_DATABASE_URL) it checks the data folder.
+    """
+    from cli.doctor import run_doctor
+    from cli.settings import read_settings
+
+    settings = read_settings(home=home.expanduser().absolute())
+    raise typer.Exit(run_doctor(settings, mends=fix, checks_digests=digests))
+
+
 @database_app.command("upgrade")
 def database_upgrade() -> None:
     """Migrate the database at EVENKEEL_DATABASE_URL to this version's tables."""
     from cli.database import upgrade_database
     from cli.settings import read_settings
+    from shared.infra.private_files import keep_files_private
 
+    keep_files_private()
     upgrade_database(read_settings().resolved_database_url)

@@ -10,14 +10,15 @@ the trainer.
    ``row_problems``, and the warnings about the table, the task's texts and its labels.
 3. ``columns`` and ``task_resolution.resolve_task`` turn the requested task into the resolved
    one, or say what to change (400); ``task_checks`` refuses rows, ``label_names`` orders names.
-4. ``examples.load_examples`` returns texts and labels.
+4. ``examples.load_examples`` returns texts and labels, ``load_texts`` texts alone.
 5. ``split``: ``job_splits.split_files`` chooses training, validation and test rows by
    ``strata`` and, if requested, by group (``grouping``). ``leakage`` finds texts on both sides.
+   ``unlabelled`` chooses the texts that a distillation adds to the training rows.
 """
 
 from shared.datasets.columns import Detected
 from shared.datasets.errors import RowProblem, UnreadableFile
-from shared.datasets.examples import Examples, load_examples
+from shared.datasets.examples import Examples, load_examples, load_texts
 from shared.datasets.profile.schemas import Validation
 from shared.datasets.profile.validation import build_validation, format_summary
 from shared.datasets.readers.formats import Format
@@ -50,6 +51,7 @@ __all__ = [
     "get_group_column",
     "list_folds",
     "load_examples",
+    "load_texts",
     "read_table",
     "resolve_task",
     "split_files",

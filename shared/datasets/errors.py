@@ -120,6 +120,13 @@ class ReadingLimitExceeded(UnreadableFile):
         )
 
     @classmethod
+    def for_cpu(cls, seconds: float) -> "ReadingLimitExceeded":
+        return cls(
+            f"The file could not be read within {seconds:g} seconds of processor time; split it, "
+            "or leave out the columns that are not needed."
+        )
+
+    @classmethod
     def for_memory(cls, most_bytes: int) -> "ReadingLimitExceeded":
         return cls(
             f"The file could not be read within {most_bytes >> 20:,} MB of memory; split it, or "

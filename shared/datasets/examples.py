@@ -1,4 +1,4 @@
-"""Texts and labels of a table under a task, ready to be tokenised."""
+"""Texts and labels of a table under a task, or its texts alone, ready to be tokenised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Examples:
     """Second texts, for a task on pairs."""
     labels: Sequence[Label]
     """One label per row: an index into ``Task.label_names``, an ascending tuple of indices
-    (multi-label), or a number (regression).
+    (multi-label), or a number (regression). Empty for texts alone.
     """
     groups: Sequence[str] | None = None
     """Rows with the same value stay on the same side of a split; None: no groups."""
@@ -40,7 +40,7 @@ class Examples:
     """Number of labels of the task; 0 for a regression."""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.texts)
 
     def select_rows(self, rows: Sequence[int]) -> "Examples":
         """Return the examples of these rows, in their order."""
@@ -49,7 +49,7 @@ class Examples:
             second_texts=None
             if self.second_texts is None
             else [self.second_texts[row] for row in rows],
-            labels=[self.labels[row] for row in rows],
+            labels=[self.labels[row] for row in rows] if self.labels else (),
             groups=None if self.groups is None else [self.groups[row] for row in rows],
             num_labels=self.num_labels,
         )
@@ -83,10 +83,41 @@ def load_examples(
     )
 
 
+def load_texts(table: Table, task: Task, *, param: str) -> Examples:
+    """Load the texts of a file without reading its labels, if it has any.
+
+    Raises ``InvalidValue`` with row numbers for a missing column or an empty text.
+    """
+    check_readable_rows(table, param)
+    try:
+        text = find_column(task.text_column, table, "task.text_column")
+        pair = (
+            None
+            if task.text_pair_column is None
+            else find_column(task.text_pair_column, table, "task.text_pair_column")
+        )
+        check_texts(table, text, pair)
+    except InvalidValue as error:
+        raise InvalidValue(f"{error.message} ({error.param})", param=param) from None
+    return Examples(
+        texts=table.get_cells(text),
+        second_texts=None if pair is None else table.get_cells(pair),
+        labels=(),
+        num_labels=len(task.label_names),
+    )
+
+
+def has_label_column(table: Table, task: Task) -> bool:
+    """Return whether the file has the task's column of labels."""
+    if isinstance(task.label_column, int):
+        return task.label_column < table.width
+    return task.label_column in (table.columns or ())
+
+
 def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
     """Return the task's columns in this file and the label cells."""
     columns = find_task_columns(task, table)
-    check_texts(table, columns)
+    check_texts(table, columns.text, columns.pair)
     check_cells(table, columns.label, "task.label_column")
     raw = restore_class_numbers(
         get_label_cells(table, columns.label),

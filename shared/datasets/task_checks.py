@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from shared.datasets.column_questions import format_column
-from shared.datasets.columns import ColumnIndices
 from shared.datasets.labels import (
     EMPTY_LABEL,
     EMPTY_LABEL_PART,
@@ -26,6 +25,7 @@ from shared.datasets.readers.table import Table
 from shared.datasets.readers.unreadable import find_unreadable
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskType
+from shared.domain.wording import format_count
 
 MAX_ROWS_NAMED = 5
 
@@ -78,8 +78,9 @@ def check_readable_rows(table: Table, param: str) -> None:
         first = table.problems[0]
         place = f"row {first.row}" if first.line is None else f"row {first.row} (line {first.line})"
         raise InvalidValue(
-            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be read; "
-            f"the file's validation lists them. The first is {place}: {first.message}",
+            f"{table.problems_total:,} of the file's {format_count(table.total_rows, 'row')} "
+            f"cannot be read; the file's validation lists them. The first is {place}: "
+            f"{first.message}",
             param=param,
         )
 
@@ -95,11 +96,11 @@ def check_cells(table: Table, column: int, param: str) -> None:
         )
 
 
-def check_texts(table: Table, columns: ColumnIndices) -> None:
+def check_texts(table: Table, text: int, pair: int | None) -> None:
     """Raise ``InvalidValue`` for rows with an empty text or a list in place of a text."""
-    for column, param in zip(
-        columns.list_text_columns(), ("task.text_column", "task.text_pair_column"), strict=False
-    ):
+    for column, param in ((text, "task.text_column"), (pair, "task.text_pair_column")):
+        if column is None:
+            continue
         check_cells(table, column, param)
         texts = table.get_cells(column)
         lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]

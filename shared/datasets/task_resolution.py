@@ -40,7 +40,7 @@ def resolve_task(
     check_header_is_clear(table)
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
-    check_texts(table, columns)
+    check_texts(table, columns.text, columns.pair)
     check_cells(table, columns.label, "task.label_column")
     task_type, labels = read_label_column(
         get_label_cells(table, columns.label), request.type, request.label_names

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from shared.db.pagination import PageRequest, fetch_page
 from shared.db.tables import Comparison
 from shared.domain.errors import ComparisonNotFound
+from shared.domain.ids import COMPARISON_PREFIX
 
 
 class Comparisons:
@@ -32,5 +33,8 @@ class Comparisons:
         return found
 
     def list_page(self, page: PageRequest) -> tuple[Sequence[Comparison], bool]:
-        query = select(Comparison).where(Comparison.owner_id == self._owner_id)
-        return fetch_page(self._session, query, Comparison.id, page)
+        scope = Comparison.owner_id == self._owner_id
+        query = select(Comparison).where(scope)
+        return fetch_page(
+            self._session, query, Comparison.id, page, scope=scope, prefix=COMPARISON_PREFIX
+        )

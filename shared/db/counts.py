@@ -7,7 +7,6 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from shared.db.tables import Run
-from shared.domain.states import RunState
 
 
 class StateCount(NamedTuple):
@@ -34,9 +33,3 @@ def count_runs_by_state(session: Session, job_ids: Sequence[str]) -> list[StateC
             query.where(Run.job_id.in_(job_ids)).group_by(*group)
         )
     ]
-
-
-def count_runs_ahead(session: Session, job_id: str) -> int:
-    """Count the queued runs of older jobs, which start before this job's first run."""
-    waiting = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.job_id < job_id)
-    return session.scalar(select(func.count()).where(*waiting)) or 0

@@ -5,25 +5,28 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from shared.db.clock import db_now
-from shared.db.pagination import PageRequest, fetch_page
+from shared.db.pagination import PageRequest, fetch_page, is_of_same_owner
 from shared.db.tables import Job, WebhookDelivery
 from shared.domain import ids
+from shared.domain.job_facts import SealedWebhook, WebhookTarget
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """Delays after the first attempt, the second, …; the last one is followed by a final attempt."""
 
 
+_CLAIM_LOCK = 4_917_301  # any number that no other lock has
+
+
 class ClaimedDelivery(NamedTuple):
     """A delivery that the caller has claimed."""
 
     id: str
-    url: str
-    secret: str
+    webhook: SealedWebhook | WebhookTarget
     body: str
     attempt: int
     """Counts from 1."""
@@ -56,6 +59,7 @@ class Deliveries:
                 payload=json.dumps(payload, separators=(",", ":")),
                 status=PENDING,
                 next_attempt_at=db_now(),
+                receiver=job.webhook.host,
             )
         )
         self._session.flush()
@@ -65,8 +69,9 @@ class Deliveries:
 
     def claim_next(self, lease_seconds: float) -> ClaimedDelivery | None:
         """Claim the oldest due delivery for ``lease_seconds``, after which any sender may claim
-        it.
+        it. A receiver that is being sent one has to wait, so that a slow one holds up only itself.
         """
+        _lock_claims(self._session)
         oldest = (
             _build_due_query()
             .order_by(WebhookDelivery.next_attempt_at)
@@ -79,13 +84,15 @@ class Deliveries:
         claimed = update(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
         self._session.execute(
             claimed.values(
-                attempts=WebhookDelivery.attempts + 1, next_attempt_at=db_now() + lease_seconds
+                attempts=WebhookDelivery.attempts + 1,
+                next_attempt_at=db_now() + lease_seconds,
+                leased_until=db_now() + lease_seconds,
             )
         )
         row = self._session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
         webhook = self._session.get_one(Job, row.job_id).webhook
         assert webhook is not None, "a delivery is of a job with a webhook"
-        return ClaimedDelivery(row.id, webhook.url, webhook.secret, row.payload, row.attempts)
+        return ClaimedDelivery(row.id, webhook, row.payload, row.attempts)
 
     def record_attempt(
         self,
@@ -102,7 +109,7 @@ class Deliveries:
         if row is None or row.attempts != delivery.attempt or row.status != PENDING:
             return  # the job was deleted, or another sender has claimed the delivery since
         row.response_status, row.error = response_status, error
-        row.next_attempt_at = None
+        row.next_attempt_at = row.leased_until = None
         if error is None:
             row.status = DELIVERED
             row.delivered_at = db_now()
@@ -112,11 +119,31 @@ class Deliveries:
             row.next_attempt_at = db_now() + RETRY_DELAYS_S[delivery.attempt - 1]
 
     def list_page(self, job_id: str, page: PageRequest) -> tuple[Sequence[WebhookDelivery], bool]:
-        query = select(WebhookDelivery).where(WebhookDelivery.job_id == job_id)
-        return fetch_page(self._session, query, WebhookDelivery.id, page)
+        scope = WebhookDelivery.job_id == job_id
+        query = select(WebhookDelivery).where(scope)
+        return fetch_page(
+            self._session,
+            query,
+            WebhookDelivery.id,
+            page,
+            scope=scope,
+            prefix=ids.NOTICE_PREFIX,
+            owner_scope=is_of_same_owner(WebhookDelivery.owner_id, job_id),
+        )
 
 
 def _build_due_query() -> Select[str]:
-    return select(WebhookDelivery.id).where(
-        WebhookDelivery.status == PENDING, WebhookDelivery.next_attempt_at <= db_now()
+    """Build a query of the due deliveries whose receivers are not being sent another one."""
+    other = aliased(WebhookDelivery)
+    is_busy = exists().where(
+        other.receiver == WebhookDelivery.receiver, other.leased_until > db_now()
     )
+    return select(WebhookDelivery.id).where(
+        WebhookDelivery.status == PENDING, WebhookDelivery.next_attempt_at <= db_now(), ~is_busy
+    )
+
+
+def _lock_claims(session: Session) -> None:
+    """Let one sender claim at a time, or two could choose deliveries to one receiver."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_CLAIM_LOCK)))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.pagination import PageRequest
+from shared.db.pagination import PageRequest, build_invalid_cursor, is_of_same_owner
 from shared.db.tables import Event, Job, Run
 
 JOB_CANCELLED_MESSAGE = "The job was cancelled; the report of the runs that had ended is kept."
@@ -59,6 +59,11 @@ class Events:
         if later:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))
 
+    def has_message(self, job_id: str, message: str) -> bool:
+        """Return whether the job has an event with this text."""
+        query = select(Event.seq).where(Event.job_id == job_id, Event.message == message)
+        return self._session.scalar(query.limit(1)) is not None
+
     def list_after(self, job_id: str, seq: int, limit: int) -> Sequence[Event]:
         """List the events with a larger number, oldest first."""
         query = select(Event).where(Event.job_id == job_id, Event.seq > seq)
@@ -67,7 +72,7 @@ class Events:
     def list_page(self, job_id: str, page: PageRequest) -> tuple[Sequence[Event], bool]:
         query = select(Event).where(Event.job_id == job_id)
         if page.after is not None:
-            seq = parse_event_id(page.after)
+            seq = self._parse_cursor(job_id, page.after)
             query = query.where(Event.seq < seq if page.descending else Event.seq > seq)
         query = query.order_by(Event.seq.desc() if page.descending else Event.seq.asc()).limit(
             page.limit + 1
@@ -75,7 +80,24 @@ class Events:
         rows = self._session.scalars(query).all()
         return rows[: page.limit], len(rows) > page.limit
 
+    def _parse_cursor(self, job_id: str, after: str) -> int:
+        """Parse the number in a cursor. Raises InvalidRequest if it cannot be of this job's event.
 
+        The event may have been deleted since (``delete_metrics``); another owner's counts as that.
+        """
+        seq = parse_event_id(after)
+        of_owner = is_of_same_owner(Event.owner_id, job_id)
+        job_of_seq = self._session.scalar(select(Event.job_id).where(Event.seq == seq, of_owner))
+        if job_of_seq is None and seq > 0:
+            last = self._session.scalar(select(func.max(Event.seq))) or 0
+            job_of_seq = job_id if seq <= last + _MAX_DELETED_LAST_EVENTS else None
+        if job_of_seq != job_id:
+            raise build_invalid_cursor()
+        return seq
+
+
+_MAX_DELETED_LAST_EVENTS = 10_000
+"""Largest distance of a deleted event's number from the last one that still exists."""
 _EVENT_ID_PREFIX = "ftevent-"
 EVENT_ID_PATTERN = rf"^{_EVENT_ID_PREFIX}[0-7][0-9a-f]{{15}}$"
 """Format the id of an event from its number, which fits into 63 bits."""

@@ -20,12 +20,15 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.deliveries import Deliveries
+from shared.db.guards import can_move_job
 from shared.db.pagination import PageRequest, fetch_page
 from shared.db.runs import FenceLost
 from shared.db.session import notify_after_commit
 from shared.db.tables import Job, Run
 from shared.domain.errors import JobNotFound
+from shared.domain.ids import JOB_PREFIX
 from shared.domain.job_facts import JobWarning
+from shared.domain.moves import CANCEL_JOB, FINISH_JOB, PAUSE_JOB, REOPEN_JOB, RESUME_JOB
 from shared.domain.states import OPEN_JOB_STATES, OPEN_RUN_STATES, JobState, RunState
 
 RUN_WAKE = "run.wake"
@@ -35,6 +38,8 @@ JOB_ADVANCE = "job.advance"
 _CAN_ADVANCE = (
     Job.status.in_(OPEN_JOB_STATES),
     or_(Job.status != JobState.PAUSED, Job.cancel_requested.is_(True)),
+    # the job waits for the download of its model (``shared.db.model_fetches``)
+    or_(Job.awaits_model.is_(False), Job.cancel_requested.is_(True)),
     or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
 )
 _HAS_NO_OPEN_RUN = ~exists().where(Run.job_id == Job.id, Run.status.in_(OPEN_RUN_STATES))
@@ -93,7 +98,9 @@ class Jobs:
             query = query.where(Job.job_metadata.is_(None))
         for key, value in (metadata or {}).items():
             query = query.where(self._has_metadata(key, value))
-        return fetch_page(self._session, query, Job.id, page)
+        return fetch_page(
+            self._session, query, Job.id, page, scope=Job.owner_id == owner_id, prefix=JOB_PREFIX
+        )
 
     def _has_metadata(self, key: str, value: str) -> ColumnElement[bool]:
         """Escape a metadata key for a JSON path; SQLite cannot look up quotation marks or
@@ -122,7 +129,7 @@ class Jobs:
         A worker that was about to advance the job loses its fence.
         """
         open_ = (
-            Job.status.in_(OPEN_JOB_STATES - {JobState.PAUSED}),
+            can_move_job(PAUSE_JOB),
             Job.cancel_requested.is_(False),
         )
         change = update(Job).where(Job.id == job_id, *open_)
@@ -133,9 +140,11 @@ class Jobs:
     def resume_job(self, job_id: str) -> bool:
         """Resume a paused job; False if it is not paused, or is being cancelled."""
         before = case(
-            (Job.started_at.is_(None), JobState.QUEUED.value), else_=JobState.RUNNING.value
+            (Job.awaits_model.is_(True), JobState.VALIDATING_FILES.value),
+            (Job.started_at.is_(None), JobState.QUEUED.value),
+            else_=JobState.RUNNING.value,
         )
-        paused = (Job.status == JobState.PAUSED, Job.cancel_requested.is_(False))
+        paused = (can_move_job(RESUME_JOB), Job.cancel_requested.is_(False))
         if not self._update_one(update(Job).where(Job.id == job_id, *paused).values(status=before)):
             return False
         notify_after_commit(
@@ -153,7 +162,7 @@ class Jobs:
             .where(
                 Job.id == job_id,
                 Job.cancel_requested.is_(True),
-                Job.status.in_(OPEN_JOB_STATES),
+                can_move_job(CANCEL_JOB),
                 _HAS_NO_OPEN_RUN,
             )
             .values(
@@ -175,7 +184,8 @@ class Jobs:
         """Reopen an ended job after runs were added. A worker about to end an open job loses
         its fence.
         """
-        status = case((Job.status.in_(OPEN_JOB_STATES), Job.status), else_=JobState.QUEUED.value)
+        is_open = Job.status.in_(OPEN_JOB_STATES)
+        status = case((is_open, Job.status), else_=JobState.QUEUED.value)
         values = {
             "fence": Job.fence + 1,
             "lease_until": None,
@@ -183,7 +193,9 @@ class Jobs:
             "error": None,
             "finished_at": None,
         }
-        self._session.execute(update(Job).where(Job.id == job.id).values(status=status, **values))
+        change = update(Job).where(Job.id == job.id, or_(is_open, can_move_job(REOPEN_JOB)))
+        if not self._update_one(change.values(status=status, **values)):
+            raise ValueError(f"job {job.id} cannot be reopened: it was cancelled or deleted")
 
     def add_warning(self, job_id: str, code: str, message: str) -> bool:
         """Add to the job's warnings; False if it has this warning already."""
@@ -194,6 +206,12 @@ class Jobs:
         job.warnings = [*job.warnings, warning]
         self._session.flush()
         return True
+
+    def pin_base_model(self, job_id: str, sha256: str) -> str:
+        """Record the digest of the job's base model unless the row has one; return the row's."""
+        pinned = func.coalesce(Job.base_model_sha256, sha256)
+        change = update(Job).where(Job.id == job_id).values(base_model_sha256=pinned)
+        return str(self._session.scalar(change.returning(Job.base_model_sha256)))
 
     # advancing to the next stage: one worker at a time, guarded by the job's fence
 
@@ -234,7 +252,7 @@ class Jobs:
         """Record the end of the job. Raises FenceLost if another worker has taken it over."""
         change = (
             update(Job)
-            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
+            .where(Job.id == job_id, Job.fence == fence, can_move_job(FINISH_JOB))
             .values(status=status, lease_until=None, finished_at=db_now(), **values)
         )
         if not self._update_one(change):
@@ -248,6 +266,17 @@ class Jobs:
             .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
             .values(lease_until=None)
         )
+
+    def postpone_advance(self, job_id: str, fence: int, delay_seconds: float) -> bool:
+        """Keep the job from being advanced for a while, without counting the attempt; False if
+        another worker has taken it over.
+        """
+        change = (
+            update(Job)
+            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
+            .values(lease_until=db_now() + delay_seconds, publish_attempts=Job.publish_attempts - 1)
+        )
+        return self._update_one(change)
 
     def list_ready_to_advance(self, limit: int) -> Sequence[str]:
         """List open jobs without a run in progress that no worker is advancing: their worker

@@ -1,10 +1,10 @@
 """Queries on metric series: points are unique by (run, step, name)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from shared.db.downsampling import (
@@ -31,11 +31,10 @@ class Metrics:
         if rows:
             self._session.execute(insert(Metric), rows)
 
-    def delete_points(self, run_id: str, *, after_step: int = 0) -> None:
-        """Delete the points after ``step``: all of them if the run starts over."""
-        self._session.execute(
-            delete(Metric).where(Metric.run_id == run_id, Metric.step > after_step)
-        )
+    def delete_points(self, run_id: str, *, after_step: int | None) -> None:
+        """Delete the points after a step, or all of them, with None, if the run starts over."""
+        later = () if after_step is None else (Metric.step > after_step,)
+        self._session.execute(delete(Metric).where(Metric.run_id == run_id, *later))
 
     def list_names(self, run_ids: Sequence[str]) -> set[str]:
         """List the names of the series that any of the runs has."""
@@ -58,6 +57,15 @@ class Metrics:
         ):
             found[run_id].append((step, value))
         return dict(found)
+
+    def get_values_at_steps(self, step_by_run: Mapping[str, int], name: str) -> dict[str, float]:
+        """Return one value of a series for each run; runs without a point there are left out."""
+        query = select(Metric.run_id, Metric.value).where(
+            Metric.name == name,
+            Metric.run_id.in_(step_by_run),
+            tuple_(Metric.run_id, Metric.step).in_(step_by_run.items()),
+        )
+        return {row.run_id: row.value for row in self._session.execute(query)}
 
     def list_points(
         self,

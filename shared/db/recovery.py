@@ -7,10 +7,12 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
+from shared.db.guards import can_move_run
 from shared.db.jobs import Jobs
 from shared.db.runs import PURPOSE_ORDER, QUEUED_OR_PAUSED
 from shared.db.session import Database
 from shared.db.tables import Run
+from shared.domain.moves import GIVE_BACK_RUN
 from shared.domain.states import RunState
 
 
@@ -34,9 +36,7 @@ class RunRecovery:
         ``all_leases`` takes every lease: for the start of ``evenkeel up``, whose database no
         other process uses.
         """
-        lost = [Run.status == RunState.RUNNING] + (
-            [] if all_leases else [Run.lease_until < db_now()]
-        )
+        lost = [can_move_run(GIVE_BACK_RUN)] + ([] if all_leases else [Run.lease_until < db_now()])
         cancelled = (
             update(Run)
             .where(*lost, Run.cancel_requested.is_(True))

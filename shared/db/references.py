@@ -7,7 +7,14 @@ from sqlalchemy.orm import Session
 
 from shared.db.tables import File, Model, Run, Upload
 from shared.domain.states import OPEN_RUN_STATES, UploadState
-from shared.infra.storage import build_file_key, build_logs_prefix, build_parts_prefix
+from shared.infra.storage_keys import (
+    StorageRoot,
+    build_artifacts_prefix,
+    build_file_key,
+    build_logs_prefix,
+    build_parts_prefix,
+    build_predictions_key,
+)
 
 
 @dataclass(frozen=True)
@@ -21,13 +28,37 @@ class References:
 
 
 def collect_references(session: Session) -> References:
+    """Read the owners of every root of the storage (``StorageRoot``)."""
     open_runs = frozenset(session.scalars(select(Run.id).where(Run.status.in_(OPEN_RUN_STATES))))
-    files = {build_file_key(sha256) for sha256 in session.scalars(select(File.sha256).distinct())}
-    artifacts = session.scalars(select(Run.artifacts).where(Run.artifacts.is_not(None)))
-    runs = {prefix for prefix in artifacts if prefix}
-    models = set(session.scalars(select(Model.prefix)))
-    pending = session.scalars(select(Upload.id).where(Upload.status == UploadState.PENDING))
-    uploads = {build_parts_prefix(upload_id) for upload_id in pending}
-    logs = {build_logs_prefix(run_id) for run_id in session.scalars(select(Run.id))}
-    open_prefixes = {f"runs/{run_id}" for run_id in open_runs}
-    return References(frozenset(files | uploads | runs | models | logs | open_prefixes), open_runs)
+    prefixes: dict[StorageRoot, set[str]] = {
+        StorageRoot.FILES: {
+            build_file_key(sha256)
+            for sha256 in session.scalars(
+                select(File.sha256).where(File.folder.is_(None)).distinct()
+            )
+        },
+        StorageRoot.UPLOADS: {
+            build_parts_prefix(upload_id)
+            for upload_id in session.scalars(
+                select(Upload.id).where(Upload.status == UploadState.PENDING)
+            )
+        },
+        StorageRoot.RUNS: {build_artifacts_prefix(run_id) for run_id in open_runs}
+        | {
+            prefix
+            for prefix in session.scalars(select(Run.artifacts).where(Run.artifacts.is_not(None)))
+            if prefix
+        },
+        StorageRoot.MODELS: set(session.scalars(select(Model.prefix)))
+        | {
+            folder
+            for folder in session.scalars(select(File.folder).where(File.folder.is_not(None)))
+            if folder
+        },
+        StorageRoot.LOGS: set(),
+        StorageRoot.PREDICTIONS: set(),
+    }
+    for run_id in session.scalars(select(Run.id)):
+        prefixes[StorageRoot.LOGS].add(build_logs_prefix(run_id))
+        prefixes[StorageRoot.PREDICTIONS].add(build_predictions_key(run_id))
+    return References(frozenset().union(*prefixes.values()), open_runs)

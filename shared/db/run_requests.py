@@ -4,14 +4,16 @@ reads within half a second; other runs change state at once.
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, case, select, update
+from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
+from shared.db.guards import can_move_run
 from shared.db.jobs import RUN_WAKE
 from shared.db.session import notify_after_commit
 from shared.db.tables import Job, Run
-from shared.domain.states import OPEN_RUN_STATES, RunState
+from shared.domain.moves import CANCEL_RUN, PAUSE_RUN, RESUME_RUN, RETRY_RUN
+from shared.domain.states import RunState
 
 _IS_RUNNING = Run.status == RunState.RUNNING
 
@@ -29,7 +31,7 @@ class RunRequests:
         # one statement: between two, a run released by its worker could slip through
         self._session.execute(
             update(Run)
-            .where(these, Run.status.in_(OPEN_RUN_STATES))
+            .where(these, or_(_IS_RUNNING, can_move_run(CANCEL_RUN)))
             .values(
                 cancel_requested=True,
                 status=case((_IS_RUNNING, RunState.RUNNING.value), else_=RunState.CANCELLED.value),
@@ -40,7 +42,7 @@ class RunRequests:
     def pause_runs(self, job_id: str) -> None:
         """Pause the queued runs at once; runs held for another stage already wait."""
         lock_runs(self._session, job_id)
-        moves = and_(Run.status.in_((RunState.QUEUED, RunState.RUNNING)), Run.held.is_(False))
+        moves = and_(or_(_IS_RUNNING, can_move_run(PAUSE_RUN)), Run.held.is_(False))
         status = case((_IS_RUNNING, RunState.RUNNING.value), else_=RunState.PAUSED.value)
         self._session.execute(
             update(Run)
@@ -53,7 +55,7 @@ class RunRequests:
         continues.
         """
         lock_runs(self._session, job_id)
-        waits = Run.status == RunState.PAUSED
+        waits = can_move_run(RESUME_RUN)
         change = (
             update(Run)
             .where(Run.job_id == job_id, Run.pause_requested.is_(True))
@@ -70,7 +72,7 @@ class RunRequests:
         self._notify_runs(sorted(queued))
 
     def retry_run(self, run: Run) -> None:
-        """Queue an ended run again as if it had never been tried."""
+        """Queue a failed or cancelled run again as if it had never been tried; leave any other."""
         again = {
             "status": RunState.QUEUED,
             "cancel_requested": False,
@@ -79,10 +81,13 @@ class RunRequests:
         }
         untried = {"deaths": 0, "death_step": None, "stack_limit": None, "enqueued_at": None}
         nothing = {"finished_at": None, "error": None, "artifacts": None, "fine_tuned_model": None}
-        self._session.execute(
-            update(Run).where(Run.id == run.id).values(**again, **untried, **nothing)
+        change = (
+            update(Run)
+            .where(Run.id == run.id, can_move_run(RETRY_RUN))
+            .values(**again, **untried, **nothing)
+            .returning(Run.id)
         )
-        self._notify_runs([run.id])
+        self._notify_runs(self._session.scalars(change).all())
 
     def _notify_runs(self, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:

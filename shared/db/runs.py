@@ -10,14 +10,23 @@ from sqlalchemy.orm import Session, defer
 
 from shared.db.clock import db_now
 from shared.db.events import Events
+from shared.db.guards import can_move_job, can_move_run
 from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
+from shared.db.queue_turns import WAITING, list_owners_in_turn, take_turn
 from shared.db.tables import Job, Run
 from shared.domain.errors import Reason, RunNotFound
+from shared.domain.moves import (
+    FINISH_RUN,
+    GIVE_BACK_RUN,
+    START_JOB,
+    WAIT_AT_RUNG,
+    RunMove,
+)
 from shared.domain.naming import parse_state_step
-from shared.domain.states import OPEN_JOB_STATES, JobState, Purpose, RunState
+from shared.domain.states import JobState, Purpose, RunState
 
-CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
+CLAIMABLE = WAITING
 # order within a job: what decides the recipe, what is quickly known, the seeds
 PURPOSE_ORDER = case(
     {purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose
@@ -75,6 +84,11 @@ class Runs:
             query if with_results else query.options(defer(Run.result, raiseload=True))
         ).all()
 
+    def list_by_ids(self, run_ids: Sequence[str]) -> Sequence[Run]:
+        """List those of the runs that exist, by index, without their results."""
+        query = select(Run).where(Run.id.in_(run_ids)).order_by(Run.index)
+        return self._session.scalars(query.options(defer(Run.result, raiseload=True))).all()
+
     def list_ids_by_job(self, job_id: str) -> Sequence[str]:
         """List the ids of the job's runs, whatever their purpose."""
         return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
@@ -84,17 +98,19 @@ class Runs:
     def claim_next(
         self, worker: str, lease_seconds: float, *, preferred_run_id: str | None = None
     ) -> Lease | None:
-        """Claim the preferred run if it is queued, else the oldest queued one; None if there is
-        none.
+        """Claim a run of the owner whose turn it is: the preferred one if it is among those,
+        else the first of the oldest job. None if no run is queued.
 
         A run without a resume state starts over, one with a state continues after the state's
         step. Later records of an earlier attempt are deleted in the same transaction.
         """
-        taken = (
-            self.claim_run(run_id, state, worker, lease_seconds)
-            for run_id, state in self._list_candidates(preferred_run_id)
-        )
-        return next((hold for hold in taken if hold is not None), None)
+        for owner_id in list_owners_in_turn(self._session):
+            for run_id, state in self._list_candidates(owner_id, preferred_run_id):
+                lease = self.claim_run(run_id, state, worker, lease_seconds)
+                if lease is not None:
+                    take_turn(self._session, owner_id)
+                    return lease
+        return None
 
     def claim_run(
         self, run_id: str, state: str | None, worker: str, lease_seconds: float
@@ -118,16 +134,18 @@ class Runs:
         fence = self._session.scalar(change)
         if fence is None:
             return None
-        Metrics(self._session).delete_points(run_id, after_step=reached)
+        Metrics(self._session).delete_points(run_id, after_step=None if state is None else reached)
         Checkpoints(self._session).delete_by_run(run_id)
         Events(self._session).delete_metrics(run_id, after_step=reached)
         return Lease(run_id, fence)
 
-    def _list_candidates(self, preferred_run_id: str | None) -> Sequence[tuple[str, str | None]]:
-        """Select ids and states: the oldest job first, and within it pilots, baselines and main
-        runs.
+    def _list_candidates(
+        self, owner_id: str, preferred_run_id: str | None
+    ) -> Sequence[tuple[str, str | None]]:
+        """Select ids and states of an owner's runs: the oldest job first, and within it pilots,
+        baselines, main runs and a distillation.
         """
-        claimable = select(Run.id, Run.state).where(*CLAIMABLE)
+        claimable = select(Run.id, Run.state).where(*CLAIMABLE, Run.owner_id == owner_id)
         # two workers at the same moment must not select the same row and leave one without work
         oldest = (
             claimable.order_by(Run.job_id, PURPOSE_ORDER, Run.index)
@@ -175,7 +193,7 @@ class Runs:
         self, lease: Lease, status: RunState, *, error: Reason | None = None, **values: Any
     ) -> None:
         """Record how the run ended. Raises FenceLost."""
-        change = self._build_fenced_update(lease).values(
+        change = self._build_fenced_update(lease, FINISH_RUN).values(
             status=status, error=error, lease_until=None, finished_at=db_now(), **values
         )
         self._execute_fenced(change, lease)
@@ -187,7 +205,9 @@ class Runs:
         Resuming its job does not move it: it waits for the early discard.
         """
         moved = {"status": RunState.PAUSED, "pause_requested": False, "lease_until": None}
-        change = self._build_fenced_update(lease).values(state=state, **moved, **values)
+        change = self._build_fenced_update(lease, WAIT_AT_RUNG).values(
+            state=state, **moved, **values
+        )
         self._execute_fenced(change, lease)
 
     def requeue_run(self, lease: Lease, **values: Any) -> None:
@@ -197,7 +217,7 @@ class Runs:
         A run that is to be cancelled is cancelled instead; a run of a paused job is paused.
         """
         cancelled = Run.cancel_requested.is_(True)
-        change = self._build_fenced_update(lease).values(
+        change = self._build_fenced_update(lease, GIVE_BACK_RUN).values(
             status=case((cancelled, RunState.CANCELLED.value), else_=QUEUED_OR_PAUSED),
             finished_at=case((cancelled, db_now()), else_=None),
             fence=Run.fence + 1,
@@ -207,10 +227,9 @@ class Runs:
         )
         self._execute_fenced(change, lease)
 
-    def _build_fenced_update(self, lease: Lease) -> Any:
-        return update(Run).where(
-            Run.id == lease.run_id, Run.fence == lease.fence, Run.status == RunState.RUNNING
-        )
+    def _build_fenced_update(self, lease: Lease, move: RunMove | None = None) -> Any:
+        guard = Run.status == RunState.RUNNING if move is None else can_move_run(move)
+        return update(Run).where(Run.id == lease.run_id, Run.fence == lease.fence, guard)
 
     def _execute_fenced(self, statement: Any, lease: Lease) -> None:
         result = self._session.execute(statement)
@@ -222,10 +241,7 @@ class Runs:
         job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()
         self._session.execute(
             update(Job)
-            .where(
-                Job.id == job_id,
-                Job.status.in_(OPEN_JOB_STATES - {JobState.RUNNING, JobState.PAUSED}),
-            )
+            .where(Job.id == job_id, can_move_job(START_JOB))
             .values(status=JobState.RUNNING, started_at=func.coalesce(Job.started_at, db_now()))
         )
         return self._session.scalars(select(Job).where(Job.id == job_id)).one()

@@ -7,11 +7,15 @@ messages.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
+
+from shared.timings import SQLITE_WAIT_S
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,25 @@ def make_engine(url: str) -> Engine:
     )
 
 
+def parse_driver(url: str) -> str | None:
+    """Parse the database and its driver from a URL: ``postgresql+psycopg``. None if it is none."""
+    try:
+        return make_url(url).drivername
+    except (ArgumentError, ValueError):
+        return None
+
+
+def find_database_file(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for a database server or one in memory."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (
+        None,
+        "",
+        ":memory:",
+    )
+    return Path(str(parsed.database)) if is_file else None
+
+
 def hide_password(url: str) -> str:
     """Return the address of a database for messages."""
     return make_url(url).render_as_string(hide_password=True)
@@ -52,7 +75,9 @@ def _keep_text(text: bytes) -> bytes:
 
 def _make_sqlite_engine(url: str) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": 10.0, "check_same_thread": False}
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": SQLITE_WAIT_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -64,7 +89,7 @@ def _make_sqlite_engine(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={int(SQLITE_WAIT_S * 1000)}",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 

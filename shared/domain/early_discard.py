@@ -60,6 +60,14 @@ def compute_decision_step(at_fraction: float, max_steps: int) -> int:
     return max(1, min(math.ceil(at_fraction * max_steps), max_steps - 1))
 
 
+def count_full_runs(settings: DiscardSettings | None, runs: int) -> float:
+    """Return how many runs of full length take as many steps as ``runs`` runs with the discard."""
+    if settings is None:
+        return runs
+    kept = min(settings.keep, runs)
+    return kept + (runs - kept) * settings.at_fraction
+
+
 def select_kept_runs(waiting: Sequence[WaitingRun], keep_count: int) -> list[int]:
     """Return the indices of the ``keep_count`` best runs by score, ascending.
 

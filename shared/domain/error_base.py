@@ -10,6 +10,8 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from shared.domain.visible_text import Prose, show_controls
+
 _TYPE_BY_STATUS = {
     401: "authentication_error",
     403: "permission_error",
@@ -24,7 +26,7 @@ class Reason(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     code: Annotated[str, Field(description="Stable machine-readable code.")]
-    message: Annotated[str, Field(description="Explanation for people.")]
+    message: Annotated[Prose, Field(description="Explanation for people.")]
     param: Annotated[
         str | None, Field(description="Dotted path of the field at fault; null if there is none.")
     ]
@@ -54,8 +56,10 @@ class ServiceError(Exception):
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = show_controls(message)
         self.param = param
+        self.response_headers = dict(self.headers)
+        """The headers of the class, whose values an instance may change."""
 
     @property
     def type(self) -> str:

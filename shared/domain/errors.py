@@ -1,5 +1,7 @@
 """Errors that are reported to a caller: each class has an HTTP status and a stable code.
 
+Those of limits are in ``limit_errors``.
+
 The first paragraph of each docstring appears in the OpenAPI document.
 """
 
@@ -27,6 +29,12 @@ class NotAuthenticated(ServiceError):
 
     status = 401
     headers: ClassVar[dict[str, str]] = {"www-authenticate": "Bearer"}
+
+
+class MissingScope(ServiceError):
+    """The API key does not have the scope that the request needs."""
+
+    status = 403
 
 
 class CrossSiteRequest(ServiceError):
@@ -101,13 +109,6 @@ class RunNotRetryable(ServiceError):
     status = 400
 
 
-class TooManyStreams(ServiceError):
-    """The limit of open event streams is reached."""
-
-    status = 429
-    headers: ClassVar[dict[str, str]] = {"retry-after": "10"}
-
-
 class JobNotExtendable(ServiceError):
     """No run can be added: the job was cancelled, or it discards runs early."""
 
@@ -144,6 +145,24 @@ class NoEnsemble(ServiceError):
     status = 400
 
 
+class RequestTimeout(ServiceError):
+    """The request came too slowly: its head within 10 seconds, its body at 1 kB per second."""
+
+    status = 408
+
+
+class RequestHeadTooLarge(ServiceError):
+    """URL and header fields exceed 64 kB, or there are more than 100 header fields."""
+
+    status = 431
+
+
+class HostNotAllowed(ServiceError):
+    """The service does not answer under the name in the request's `Host` header."""
+
+    status = 421
+
+
 class PayloadTooLarge(ServiceError):
     """The request, or the file in it, exceeds the size limit."""
 
@@ -151,7 +170,9 @@ class PayloadTooLarge(ServiceError):
 
 
 class UnsupportedMediaType(ServiceError):
-    """The uploaded file is not a table but, for example, an archive, a program or a pickle."""
+    """The uploaded data set is not a table but, for example, an archive, a program or a pickle; or
+    the uploaded model is not a zip file.
+    """
 
     status = 415
 
@@ -160,6 +181,20 @@ class ModelNotAllowed(ServiceError):
     """The installation has no usable base model of this name."""
 
     status = 400
+
+
+class BaseModelChanged(ServiceError):
+    """The base model is not the one that the job was created with."""
+
+    status = 400
+
+    def __init__(self, model: str, job_id: str | None = None) -> None:
+        job = "the job" if job_id is None else f"job {job_id}"
+        super().__init__(
+            f"The files of the base model {model} are not those that {job} was created with. "
+            "Restore them and retry, or create a new job.",
+            param="model",
+        )
 
 
 class HubNotAllowed(ServiceError):
@@ -186,6 +221,13 @@ class HubNotReachable(ServiceError):
     status = 503
     headers: ClassVar[dict[str, str]] = {"retry-after": "10"}
 
+    def __init__(
+        self, message: str, *, param: str | None = None, retry_after_s: float = 0.0
+    ) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
+        """Seconds for which the hub asked not to be asked again; 0 if it did not say."""
+
 
 class JobsNotComparable(ServiceError):
     """The jobs were scored by different metrics or on different rows."""
@@ -199,15 +241,15 @@ class IdempotencyKeyReused(ServiceError):
     status = 400
 
 
-class ServiceBusy(ServiceError):
-    """The limit of concurrent requests of this kind is reached."""
-
-    status = 429
-    headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
-
-
 class ServiceUnavailable(ServiceError):
     """The database, the storage or another component does not respond."""
 
     status = 503
     headers: ClassVar[dict[str, str]] = {"retry-after": "2"}
+
+
+class DiskFull(ServiceError):
+    """The disk of the service is full. Deleting files, models and jobs still works."""
+
+    status = 507
+    headers: ClassVar[dict[str, str]] = {"retry-after": "60"}

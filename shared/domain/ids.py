@@ -5,8 +5,18 @@ IDs of one kind sort by creation time, so they serve as keyset-pagination cursor
 second column.
 """
 
+import re
 import secrets
 import time
+
+FILE_PREFIX = "file-"
+JOB_PREFIX = "ftjob-"
+COMPARISON_PREFIX = "ftcmp-"
+CHECKPOINT_PREFIX = "ftckpt_"
+NOTICE_PREFIX = "evt_"
+_OLDEST_MS = 1_704_067_200_000  # 2024-01-01, before the first version
+_CLOCK_SKEW_MS = 3_600_000
+_ID_DIGITS = re.compile(r"([0-9a-f]{12})[0-9a-f]{12}")
 
 
 def make_id(prefix: str) -> str:
@@ -14,8 +24,17 @@ def make_id(prefix: str) -> str:
     return f"{prefix}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
 
 
+def is_id(text: str, prefix: str) -> bool:
+    """Return whether ``make_id(prefix)`` may have returned this id."""
+    match = _ID_DIGITS.fullmatch(text.removeprefix(prefix))
+    latest = time.time_ns() // 1_000_000 + _CLOCK_SKEW_MS
+    return (
+        text.startswith(prefix) and match is not None and _OLDEST_MS <= int(match[1], 16) <= latest
+    )
+
+
 def make_file_id() -> str:
-    return make_id("file-")
+    return make_id(FILE_PREFIX)
 
 
 def make_upload_id() -> str:
@@ -27,7 +46,7 @@ def make_part_id() -> str:
 
 
 def make_job_id() -> str:
-    return make_id("ftjob-")
+    return make_id(JOB_PREFIX)
 
 
 def make_run_id() -> str:
@@ -35,7 +54,7 @@ def make_run_id() -> str:
 
 
 def make_comparison_id() -> str:
-    return make_id("ftcmp-")
+    return make_id(COMPARISON_PREFIX)
 
 
 def make_classification_id() -> str:
@@ -47,9 +66,14 @@ def make_classification_batch_id() -> str:
 
 
 def make_checkpoint_id() -> str:
-    return make_id("ftckpt_")
+    return make_id(CHECKPOINT_PREFIX)
+
+
+def make_key_id() -> str:
+    """Return a fresh id of an API key, which is not a part of the key."""
+    return make_id("key_")
 
 
 def make_event_id() -> str:
     """Return a fresh id of a webhook notice."""
-    return make_id("evt_")
+    return make_id(NOTICE_PREFIX)

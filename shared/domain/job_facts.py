@@ -1,19 +1,27 @@
 """The JSON that planning a job stores in its row: warnings, facts about the data, baselines."""
 
+from urllib.parse import urlsplit
+
 from pydantic import ConfigDict, Field
 
 from shared.domain.stored import OptionalKey, StoredModel
+from shared.domain.visible_text import Prose
+
+SINGLE_SEED_WARNING = "single_seed"
+"""Code of the warning that no longer applies once seeds are added to a job."""
+TRUNCATION_WARNING = "truncated_texts"
+"""Code of the warning that planning gives, or else the first run."""
 
 
 class JobWarning(StoredModel):
     """A caveat about a job's data or numbers, as in ``Job.warnings``."""
 
     code: str
-    message: str
+    message: Prose
 
 
 class WebhookTarget(StoredModel):
-    """Where to send the notice of a job's end, as in ``Job.webhook``."""
+    """Where to send the notice of a job's end."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -21,13 +29,35 @@ class WebhookTarget(StoredModel):
     secret: str = Field(repr=False)
     """Key of the signature; it is never returned."""
 
+    @property
+    def host(self) -> str:
+        """Name or address of the receiver, without port."""
+        return urlsplit(self.url).hostname or ""
+
+
+class SealedWebhook(StoredModel):
+    """A ``WebhookTarget`` as rows have it: only the receiver's host can be read."""
+
+    host: str
+    sealed: str = Field(repr=False)
+    """JSON of the target, encrypted."""
+    key_id: str
+    """Name of the key that encrypted it."""
+
+
+StoredWebhook = SealedWebhook | WebhookTarget
+"""As in ``Job.webhook``; rows older than the encryption have the target itself."""
+
 
 class RowCounts(StoredModel):
-    """Number of rows per split."""
+    """Number of rows per split, and of unlabelled texts."""
 
     train: int
     validation: int
     test: int
+    unlabelled: OptionalKey[int] = None
+    """Texts of the unlabelled file that are not among the training rows, each counted once; None
+    without such a file."""
 
     @property
     def by_split(self) -> dict[str, int]:
@@ -77,6 +107,9 @@ class DatasetFacts(StoredModel):
     training_sha256: str | None = None
     validation_sha256: str | None = None
     test_sha256: str | None = None
+    unlabelled_sha256: OptionalKey[str] = None
+    filenames: OptionalKey[dict[str, str]] = None
+    """Names of the files by the request's field, for reports that outlive the files."""
     leakage: OptionalKey[dict[str, LeakSummary]] = None
     """Split -> rows whose text is also a training row's; without the splits that have none."""
     numbers: OptionalKey[NumericSummary] = None
@@ -85,6 +118,8 @@ class DatasetFacts(StoredModel):
     """For a k-fold split."""
     hub: OptionalKey[dict[str, HubSource]] = None
     """By the request's field, for files that came from the hub."""
+    max_positions: OptionalKey[int] = None
+    """Longest input of the base model in tokens, the limit of ``max_seq_length``."""
 
 
 class BaselineScore(StoredModel):

@@ -54,11 +54,15 @@ class RequestedRuns(StoredModel):
 class RequestedArtifacts(StoredModel):
     keep: str = "best_run"
     """``best_run``, ``all_runs`` or ``none``."""
+    publish: str = "auto"
+    """``auto``, ``best_run``, ``ensemble`` or ``distilled``."""
 
 
 class StoredRequest(StoredModel):
-    """The extension objects of a request, and its references to data sets of the hub."""
+    """The extensions of a request, and its references to data sets of the hub."""
 
+    model_revision: str | None = None
+    """Branch, tag or commit of a hub model, as asked for."""
     hyperparameters: RequestedHyperparameters | None = None
     method: RequestedMethod | None = None
     task: dict[str, JsonValue] = Field(default_factory=dict)

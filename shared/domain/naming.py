@@ -1,5 +1,8 @@
 """Names of published models (``ft:<base>:<organization>:<suffix>:<hash>``), of runs, of resume
 states and of the files in a model folder.
+
+The model of a run also has a name with its seeds (``…:seed-<s>``), and one with its checkpoint
+(``…:seed-<s>:ckpt-step-<n>``).
 """
 
 import re
@@ -8,8 +11,13 @@ from shared.domain.states import Purpose
 
 FINE_TUNED_PREFIX = "ft:"
 _RUN_SUFFIX = re.compile(r":seed-\d+(-\d+)?(:fold-\d+)?$")
+_CHECKPOINT_SUFFIX = re.compile(r":ckpt-step-\d+$")
 
 WEIGHTS_FILE = "model.safetensors"
+HEAD_WEIGHTS_FILE = "head.safetensors"
+"""The head's weights of a model whose head is not the family's own (``recipe.pooling``)."""
+HEAD_FILE = "head.json"
+"""How such a model pools and which head it has."""
 GRAPH_FILE = "model.onnx"
 """The ONNX graph that a model is served from; it refers to the bytes of the weights file beside
 it.
@@ -20,8 +28,20 @@ def get_base_name(model: str) -> str:
     """Return the base model that a fine-tuned one descends from; any other name is returned
     unchanged.
     """
-    published = _RUN_SUFFIX.sub("", model)
-    return ":".join(published.split(":")[1:-3]) if model.startswith(FINE_TUNED_PREFIX) else model
+    if not model.startswith(FINE_TUNED_PREFIX):
+        return model
+    return ":".join(get_published_name(model).split(":")[1:-3])
+
+
+def get_published_name(model: str) -> str:
+    """Return the id of the best model of the job that a fine-tuned model comes from."""
+    return _RUN_SUFFIX.sub("", _CHECKPOINT_SUFFIX.sub("", model))
+
+
+def list_possible_ids(name: str) -> list[str]:
+    """List the ids that the model with this name may be stored under."""
+    without_checkpoint = _CHECKPOINT_SUFFIX.sub("", name)
+    return list(dict.fromkeys((name, without_checkpoint, get_published_name(name))))
 
 
 def build_model_id(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
@@ -34,21 +54,18 @@ def build_model_id(base_model: str, organization: str, suffix: str | None, job_i
     return f"{FINE_TUNED_PREFIX}{base_name}:{organization}:{suffix_part}:{job_id[-8:]}"
 
 
-def build_seed_model_id(model: str, seed: int) -> str:
-    return f"{model}:seed-{seed}"
-
-
 def build_kept_model_id(model: str, init_seed: int, data_seed: int, fold: int | None) -> str:
     """Build the id of another run's model from its seed, its data seed if different, and its
     fold.
     """
-    seed = build_seed_model_id(model, init_seed)
+    seed = f"{model}:seed-{init_seed}"
     data = "" if data_seed == init_seed else f"-{data_seed}"
     return f"{seed}{data}" if fold is None else f"{seed}{data}:fold-{fold}"
 
 
-def build_checkpoint_model_id(model: str, seed: int, step: int) -> str:
-    return f"{build_seed_model_id(model, seed)}:ckpt-step-{step}"
+def build_checkpoint_model_id(model: str, step: int) -> str:
+    """Build the id of a checkpoint; ``model`` is the id with the run's seeds."""
+    return f"{model}:ckpt-step-{step}"
 
 
 def format_run_title(purpose: str, index: int, seed: int) -> str:
@@ -57,6 +74,8 @@ def format_run_title(purpose: str, index: int, seed: int) -> str:
     """
     if purpose == Purpose.BASELINES:
         return "The scoring of the baselines"
+    if purpose == Purpose.DISTILLATION:
+        return "The distillation"
     return f"{'Pilot' if purpose == Purpose.PILOT else 'Run'} {index} (seed {seed})"
 
 

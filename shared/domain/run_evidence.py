@@ -29,6 +29,23 @@ class Vanished(BaseModel):
     """The norm at step 1."""
 
 
+class HeadFit(BaseModel):
+    """The head's fit on the frozen encoder before the first step (`recipe.head_first`)."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    rows: int
+    """Number of training rows that the head was fitted on."""
+    loss: float
+    """Training loss of the fitted head on these rows: cross entropy in nats, or mean squared
+    error.
+    """
+    score: float | None
+    """The job's metric on these rows; null if it is undefined."""
+    penalty: float
+    """Strength of the penalty on the head's weights, chosen by cross-validation."""
+
+
 class Evidence(BaseModel):
     """Evidence of one finished run. Losses are the task's objective: cross entropy in nats, or
     mean squared error.
@@ -65,6 +82,8 @@ class Evidence(BaseModel):
     """
     truncated: float
     """Share of the training rows that were truncated."""
+    head_fit: HeadFit | None = None
+    """How the head was fitted before the first step; null without `recipe.head_first`."""
 
     @property
     def has_loss_fallen(self) -> bool:

@@ -16,6 +16,8 @@ class Purpose(StrEnum):
     """Scores simpler models on the same rows; trains nothing."""
     MAIN = "main"
     """One seed of the job."""
+    DISTILLATION = "distillation"
+    """Trains one model on the mean predictions of the main runs, after they have ended."""
 
 
 class RunState(StrEnum):

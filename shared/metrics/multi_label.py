@@ -51,6 +51,19 @@ def compute_constant_score(metric: str, labels: Sequence[LabelSet], num_labels: 
     raise ValueError(f"{metric!r} is not a metric of label sets")
 
 
+def compute_perfect_score(metric: str, labels: Sequence[LabelSet], num_labels: int) -> float:
+    """Return the ``metric`` of predictions that equal the labels: F1 is 0 without any label."""
+    present = {label for row in labels for label in row}
+    match metric:
+        case "accuracy":
+            return 1.0
+        case "f1_macro":
+            return len(present) / num_labels
+        case "f1_micro":
+            return 1.0 if present else 0.0
+    raise ValueError(f"{metric!r} is not a metric of label sets")
+
+
 def compute_class_scores(
     labels: Sequence[LabelSet], predictions: Sequence[LabelSet], names: Sequence[str]
 ) -> list[ClassScores]:

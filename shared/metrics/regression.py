@@ -53,6 +53,13 @@ def compute_constant_score(metric: str, labels: Sequence[float]) -> float | None
     raise ValueError(f"{metric!r} is not a metric of numbers")
 
 
+def compute_perfect_score(metric: str, labels: Sequence[float]) -> float | None:
+    """Return the ``metric`` of predictions that equal the labels; None for constant labels."""
+    if metric not in {"pearson", "spearman", "r2"}:
+        raise ValueError(f"{metric!r} is not a metric of numbers")
+    return None if is_constant(labels) else 1.0
+
+
 def is_constant(numbers: Sequence[float]) -> bool:
     """Return whether all are equal, up to rounding."""
     low, high = min(numbers), max(numbers)

@@ -28,12 +28,34 @@ class SplitResult(StoredModel):
     """One entry per label, in the same order; null for regression and for over 1,000 labels."""
 
 
+class AverageResult(StoredModel):
+    """The average of a run's checkpoints, beside its best checkpoint alone.
+
+    The run's own scores are those of the average.
+    """
+
+    steps: list[int]
+    """Steps of the averaged checkpoints, the best by validation first. If there is only one, no
+    other could be added without a loss of validation score."""
+    best_checkpoint_validation: dict[str, float | None]
+    """Every metric of the best checkpoint alone on the validation rows."""
+    best_checkpoint_test: OptionalKey[dict[str, float | None]] = None
+    """The same on the test rows; None without any."""
+
+    def get_best_checkpoint_split(self, split: str) -> dict[str, float | None] | None:
+        if split == "validation":
+            return self.best_checkpoint_validation
+        return self.best_checkpoint_test
+
+
 class TrainedResult(StoredModel):
     """Result of a run that was trained to its end."""
 
     validation: SplitResult
     test: SplitResult | None = None
     evidence: OptionalKey[Evidence] = None
+    average: OptionalKey[AverageResult] = None
+    """None unless the recipe averages checkpoints."""
 
     def get_split(self, split: str) -> SplitResult | None:
         return self.validation if split == "validation" else self.test

@@ -61,6 +61,20 @@ class Scoring:
             case TaskType.REGRESSION:
                 return regression.compute_constant_score(self.metric, _to_numbers(labels))
 
+    def compute_perfect_score(self, labels: Sequence[Label]) -> float | None:
+        """Return the value of the metric if every prediction is right; None if undefined."""
+        match self.task.type:
+            case TaskType.SINGLE_LABEL:
+                return single_label.compute_perfect_score(
+                    self.metric, _to_class_indices(labels), self.positive_index
+                )
+            case TaskType.MULTI_LABEL:
+                return multi_label.compute_perfect_score(
+                    self.metric, _to_label_sets(labels), self.num_labels
+                )
+            case TaskType.REGRESSION:
+                return regression.compute_perfect_score(self.metric, _to_numbers(labels))
+
     def compute_score_floor(self, labels: Sequence[Label]) -> float | None:
         """Return the score that a useful model must exceed: the best constant score, or 0 for a
         correlation, which a constant prediction does not have.

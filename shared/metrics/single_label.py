@@ -84,6 +84,20 @@ def compute_constant_score(
     raise ValueError(f"{metric!r} is not a metric of single labels")
 
 
+def compute_perfect_score(
+    metric: str, labels: Sequence[int], positive_index: int | None
+) -> float | None:
+    """Return the ``metric`` of predictions that equal the labels; None if undefined."""
+    match metric:
+        case "mcc":
+            return 1.0 if len(set(labels)) > 1 else None
+        case "f1":
+            return 1.0 if positive_index in labels else None
+        case "accuracy" | "balanced_accuracy" | "f1_macro" | "f1_micro":
+            return 1.0
+    raise ValueError(f"{metric!r} is not a metric of single labels")
+
+
 def build_confusion_matrix(
     labels: Sequence[int], predictions: Sequence[int], num_labels: int
 ) -> list[list[int]]:

@@ -6,7 +6,7 @@ planned pilots have ended. Sources: Zhang, Wu, Katiyar, Weinberger, Artzi, *Revi
 BERT Fine-tuning*, ICLR 2021; Devlin et al. 2019 for the conventional settings.
 """
 
-from shared.recipe.fields import Precision
+from shared.recipe.fields import PairEncoding, Pooling, Precision
 from shared.recipe.hosted import NO_HOSTED_HYPERPARAMETERS, HostedHyperparameters
 from shared.recipe.presets import PRESET_DESCRIPTIONS, PRESETS
 from shared.recipe.resolution import AutoPrecision, RecipeResolution, resolve_recipe
@@ -19,6 +19,8 @@ __all__ = [
     "PRESET_DESCRIPTIONS",
     "AutoPrecision",
     "HostedHyperparameters",
+    "PairEncoding",
+    "Pooling",
     "Precision",
     "Recipe",
     "RecipeRequest",

@@ -5,6 +5,7 @@ note if it came from a preset.
 """
 
 from shared.domain.errors import InvalidValue
+from shared.domain.wording import format_count
 from shared.encoders.catalogue import EncoderFacts
 from shared.recipe.value import RecipeRequest
 
@@ -39,13 +40,18 @@ def fit_to_encoder(
 def _fit_pooler(
     settings: RecipeRequest, request: RecipeRequest, facts: EncoderFacts, notes: dict[str, str]
 ) -> RecipeRequest:
-    """Turn ``reinit_pooler`` off for a family without a pre-trained pooler."""
-    if facts.has_pooler or not settings.reinit_pooler:
+    """Turn ``reinit_pooler`` off where no pre-trained pooler is used."""
+    if not settings.reinit_pooler:
         return settings
-    reason = (
-        f"{facts.name} ({facts.family}) has no pre-trained pooler: everything between its top "
-        "block and the labels is new in every run"
-    )
+    if settings.pooling in ("cls", "mean"):
+        reason = f"with recipe.pooling {settings.pooling} no pooler is used"
+    elif facts.has_pooler:
+        return settings
+    else:
+        reason = (
+            f"{facts.name} ({facts.family}) has no pre-trained pooler: everything between its top "
+            "block and the labels is new in every run"
+        )
     if request.reinit_pooler is not None:
         raise InvalidValue(
             f"recipe.reinit_pooler is true, but {reason}. Leave it out, or set it to false.",
@@ -59,7 +65,7 @@ def _require_known_blocks(layers: object, facts: EncoderFacts) -> None:
     highest = max(layers) + 1 if isinstance(layers, list) else layers
     if isinstance(highest, int) and highest > facts.num_blocks:
         limit = (
-            f"{facts.name} has {facts.num_blocks} blocks"
+            f"{facts.name} has {format_count(facts.num_blocks, 'block')}"
             if facts.shared_blocks is None
             else describe_shared_weights(facts)
         )

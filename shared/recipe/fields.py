@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 MAX_STEPS = 1_000_000
+MAX_LEARNING_RATE = 1e-2
 DEFAULT_BATCH_SIZE = 32
+MAX_AVERAGED_CHECKPOINTS = 3  # each is a copy of the weights on the disk while its run trains
 
 Auto = Literal["auto"]
 Preset = Literal[
@@ -27,7 +29,7 @@ LearningRate = Annotated[
     float,
     Field(
         gt=0,
-        le=1e-2,
+        le=MAX_LEARNING_RATE,
         description="Peak learning rate, reached at the end of the warm-up and then decayed "
         "linearly to zero.",
     ),
@@ -149,6 +151,37 @@ GivenWeights = Annotated[
     ],
     Field(min_length=1, max_length=5000),
 ]
+Pooling = Annotated[
+    Literal["family", "cls", "mean"],
+    Field(
+        description="What the head reads. family: the encoder family's own head and pooler, as in "
+        "AutoModelForSequenceClassification. cls: the last state of the first token. mean: the "
+        "mean of the last states over the text's tokens. cls and mean feed a new linear layer "
+        "and use no pooler."
+    ),
+]
+PairEncoding = Annotated[
+    Literal["joined", "separate", "aligned"],
+    Field(
+        description="How a pair of texts is encoded. joined: as one sequence. separate: each text "
+        "by itself, with the same weights; the head compares the two pooled vectors u and v, "
+        "scaled to length 1, for labels with a linear layer on u, v, |u-v|, u·v and their cosine, "
+        "for a regression with the cosine alone. aligned: encoded like separate, but compared "
+        "token by token: a linear layer on how similar each text's tokens are to the most similar "
+        "ones of the other text (mean and soft minima), and on the cosine of u and v. For "
+        "separate and aligned, pooling is mean unless it is given."
+    ),
+]
+HeadFirst = Annotated[
+    bool,
+    Field(
+        description="Fit the head on the frozen encoder before the first step (LP-FT; Kumar et al. "
+        "2022): its last linear layer starts at the regularized fit of the training rows instead "
+        "of a random draw. Then everything trains as usual, and the fitted head itself can be the "
+        "chosen checkpoint. Left out, it is true for texts encoded apart (separate, aligned) and "
+        "false otherwise."
+    ),
+]
 ClassWeights = Annotated[
     Literal["none", "balanced"] | GivenWeights,
     Field(
@@ -162,14 +195,16 @@ EvalPoints = Annotated[
         ge=1,
         le=1000,
         description="Number of evaluations, evenly spaced over a run: the i-th of k comes at step "
-        "ceil(i·T/k).",
+        "ceil(i·T/k). With head_first there is one more, after step 1.",
     ),
 ]
 Select = Annotated[
-    Literal["best_checkpoint", "last"],
+    Literal["best_checkpoint", "greedy_average", "last"],
     Field(
         description="Which weights to keep: those of the best evaluation (the earliest of equal "
-        "ones), or those of the last step."
+        f"ones); the average of up to {MAX_AVERAGED_CHECKPOINTS} of the best evaluations, each "
+        "added only if the validation score does not fall (Wortsman et al. 2022); or those of the "
+        "last step."
     ),
 ]
 Precision = Annotated[

@@ -1,29 +1,36 @@
-"""The decision once all planned pilots have ended: longer pilots, or the job's recipe."""
+"""The decision once all planned pilots have ended: a further round, or the job's recipe."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shared.recipe.pilot_schemas import PilotPlan
-from shared.recipe.pilot_trials import (
-    SCORE_MARGIN,
-    CandidateResult,
-    Trial,
-    list_lengths,
-    propose_longer_candidate,
-    select_best_candidate,
-    summarize_trials,
-)
-from shared.recipe.pilots import PILOT_SEEDS, Candidate
+from shared.domain.wording import format_count
+from shared.recipe.candidates import Candidate
+from shared.recipe.pilot_notes import explain_choice
+from shared.recipe.pilot_rounds import propose_round
+from shared.recipe.pilot_schemas import PilotPlan, PilotRound
+from shared.recipe.pilot_search import Search, list_lengths, select_winner
+from shared.recipe.pilot_trials import Scale, Trial, summarize_trials
+from shared.recipe.pilots import compute_cost_limit
 from shared.recipe.value import ForeignRecipe, Recipe
 
+ROUND_PURPOSES = {
+    "rates": "try other learning rates with the best network",
+    "higher_rates": "try a still higher learning rate",
+    "final": "compare the best candidates over more steps",
+    "longer": "try more steps, because the score was still improving or pilots learned nothing",
+}
+"""What the pilots of each further round are for, after the word "to"."""
 
-class LongerPilots(NamedTuple):
-    """The candidate to try next, because the evidence does not suffice."""
+
+class NextPilots(NamedTuple):
+    """The candidates to try next, because the evidence does not suffice."""
 
     plan: PilotPlan
-    candidate: Candidate
-    reason: str
-    """A clause."""
+    candidates: list[Candidate]
+    seeds: range
+    """Numbers of each candidate's seeds."""
+    purpose: str
+    """What the pilots are for, after the word "to"."""
 
 
 class PilotChoice(NamedTuple):
@@ -46,65 +53,60 @@ def advance_pilots(
     trials: Sequence[Trial],
     notes: Mapping[str, str],
     *,
-    metric: str,
-    main_runs: int,
-) -> LongerPilots | PilotChoice:
+    scale: Scale,
+    main_runs: float,
+) -> NextPilots | PilotChoice:
     """Decide what follows the pilots tried so far; ``notes`` are the recipe's, by the rules."""
     results = summarize_trials(trials)
     plan = plan.model_copy(update={"candidates": [result.to_summary() for result in results]})
-    if "max_steps" in plan.automatic:
-        longer = propose_longer_candidate(results, main_runs=main_runs)
-        if longer is not None:
-            return _plan_longer_pilots(plan, results, longer)
-    return _choose_recipe(plan, results, notes, metric)
+    search = Search(plan, results, main_runs, scale)
+    proposal = propose_round(search)
+    if proposal is not None:
+        return _plan_next_pilots(search, proposal)
+    return _choose_recipe(search, notes)
 
 
-def _plan_longer_pilots(
-    plan: PilotPlan, results: Sequence[CandidateResult], longer: Candidate
-) -> LongerPilots:
-    longer_plan = plan.model_copy(
+def _plan_next_pilots(search: Search, proposal: PilotRound) -> NextPilots:
+    plan = search.plan
+    candidates = [Candidate.from_recipe(one) for one in proposal.candidates]
+    steps = proposal.seeds * sum(candidate.max_steps for candidate in candidates)
+    tried = {result.candidate for result in search.results}
+    new = [candidate.to_untried() for candidate in candidates if candidate not in tried]
+    next_plan = plan.model_copy(
         update={
-            "candidates": [*plan.candidates, longer.to_untried()],
-            "steps": plan.steps + PILOT_SEEDS * longer.max_steps,
+            "rounds": [*search.rounds, proposal],
+            "candidates": [*plan.candidates, *new],
+            "steps": plan.steps + steps,
+            "limit": compute_cost_limit(
+                search.get_main_steps(candidates[0])
+                if search.has_learned_nothing
+                else search.rule.max_steps,
+                search.main_runs,
+            ),
         }
     )
-    return LongerPilots(longer_plan, longer, _explain_longer_pilots(results, longer))
+    seeds = range(proposal.first_seed, proposal.first_seed + proposal.seeds)
+    return NextPilots(next_plan, candidates, seeds, ROUND_PURPOSES[proposal.name])
 
 
-def _explain_longer_pilots(results: Sequence[CandidateResult], longer: Candidate) -> str:
-    longest = list_lengths(results, longer)[-1]
-    steps = longest.candidate.max_steps
-    if longest.unlearned_count:
-        return (
-            f"{longest.unlearned_count} of {len(longest.trials)} pilots learned nothing in "
-            f"{steps} steps"
-        )
-    return f"the validation score was still improving at {steps} steps"
-
-
-def _choose_recipe(
-    plan: PilotPlan,
-    results: Sequence[CandidateResult],
-    notes: Mapping[str, str],
-    metric: str,
-) -> PilotChoice:
-    automatic, best = plan.automatic, select_best_candidate(results)
+def _choose_recipe(search: Search, notes: Mapping[str, str]) -> PilotChoice:
+    best = select_winner(search)
     if best is None:
-        return _fall_back_to_rules(plan, results, notes)
-    found = explain_choice(results, best, metric, automatic)
+        return _fall_back_to_rules(search, notes)
+    candidate = best.candidate.change(max_steps=search.get_main_steps(best.candidate))
+    found = explain_choice(search, candidate, notes)
     reason = " ".join(f"{name} {note}" for name, note in found.items())
-    choice = _make_choice(plan, best.candidate, {**notes, **found}, reason)
-    return choice._replace(all_unusable=best.unusable_count == len(best.trials))
+    choice = _make_choice(search.plan, candidate, {**notes, **found}, reason)
+    tried = list_lengths(search.results, best.candidate)
+    return choice._replace(all_unusable=all(result.has_learned_nothing for result in tried))
 
 
-def _fall_back_to_rules(
-    plan: PilotPlan, results: Sequence[CandidateResult], notes: Mapping[str, str]
-) -> PilotChoice:
+def _fall_back_to_rules(search: Search, notes: Mapping[str, str]) -> PilotChoice:
+    plan = search.plan
     found = {name: f"{notes[name]} (All pilots failed.)" for name in plan.automatic}
-    pilots = sum(len(result.trials) for result in results)
+    pilots = sum(len(result.trials) for result in search.results)
     reason = f"All {pilots} pilots failed, so the recipe has the values of the rules."
-    rule = Candidate.from_recipe(plan.rule)
-    choice = _make_choice(plan, rule, {**notes, **found}, reason)
+    choice = _make_choice(plan, search.rule, {**notes, **found}, reason)
     return choice._replace(all_failed=True, all_unusable=True)
 
 
@@ -115,47 +117,9 @@ def _make_choice(
     return PilotChoice(chosen, candidate, candidate.change_recipe(plan.rule), notes, reason)
 
 
-def explain_choice(
-    results: Sequence[CandidateResult],
-    chosen: CandidateResult,
-    metric: str,
-    automatic: Sequence[str],
-) -> dict[str, str]:
-    """Return a sentence with the numbers for each automatic setting."""
-    notes: dict[str, str] = {}
-    if "reinit_layers" in automatic:
-        first_steps = min(result.candidate.max_steps for result in results)
-        first_round = [result for result in results if result.candidate.max_steps == first_steps]
-        notes["reinit_layers"] = f"{chosen.candidate.depth}: {_explain_depth(first_round, metric)}"
-    if "max_steps" in automatic:
-        lengths = list_lengths(results, chosen.candidate)
-        notes["max_steps"] = f"{chosen.candidate.max_steps}: {_explain_length(lengths, metric)}"
-    return notes
-
-
-def _explain_depth(first_round: Sequence[CandidateResult], metric: str) -> str:
-    scores = ", ".join(
-        f"{_format_mean_score(result)} with {result.candidate.depth}" for result in first_round
-    )
-    return (
-        f"pilots of {first_round[0].candidate.max_steps} steps from {PILOT_SEEDS} seeds reached a "
-        f"mean validation {metric} of {scores} of the top blocks re-initialized; within "
-        f"{SCORE_MARGIN:g} of the best mean, the shallowest is chosen."
-    )
-
-
-def _explain_length(lengths: Sequence[CandidateResult], metric: str) -> str:
-    scores = ", ".join(
-        f"{_format_mean_score(result)} in {result.candidate.max_steps} steps" for result in lengths
-    )
-    reached = f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of {scores}"
-    if len(lengths) == 1:
-        return f"{reached}, and longer pilots were not needed."
-    return f"{reached}; a longer run is chosen if it is better by more than {SCORE_MARGIN:g}."
-
-
-def _format_mean_score(result: CandidateResult) -> str:
-    mean = "no score" if result.mean is None else f"{result.mean:.3f}"
-    if not result.unusable_count:
-        return mean
-    return f"{mean} ({result.unusable_count} of {len(result.trials)} learned nothing)"
+def describe_round(pilots: NextPilots) -> str:
+    """Describe the next pilots in a sentence."""
+    count = len(pilots.candidates) * len(pilots.seeds)
+    lengths = sorted({candidate.max_steps for candidate in pilots.candidates})
+    steps = " and ".join(format_count(length, "step") for length in lengths)
+    return f"Pilots: {format_count(count, 'pilot')} of {steps}, to {pilots.purpose}."

@@ -1,24 +1,23 @@
-"""Comparison of pilots: each candidate's results, the best one, and whether to try longer.
+"""Comparison of pilots: each candidate's results, and which candidate ranks first.
 
-A candidate is a value for each searched setting. The more of its pilots failed or were
-degenerate, the lower it ranks; the mean score decides among candidates with equally many.
+The more of its pilots failed or were degenerate, the lower a candidate ranks; the mean score
+decides among candidates with equally many. Scores within the margin count as equal, and then the
+cheaper candidate or the one nearer to the rule ranks first.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from shared.recipe.candidates import Candidate
 from shared.recipe.pilot_schemas import PilotCandidate
-from shared.recipe.pilots import PILOT_SEEDS, Candidate
 
 SCORE_MARGIN = 0.01
-"""Closer validation scores count as equal: about what two seeds on a few hundred rows resolve."""
-MAX_PILOT_STEPS = 3200
-"""Steps of the longest pilot: the longest run that the paper tries."""
-MAX_COST_SHARE = 1.0
-"""Limit of all pilots' steps, as a share of the main runs' steps at the length to try next …"""
-MIN_COST_RUNS = 5
-"""… where a job of fewer main runs counts as this many. The first round is exempt."""
+"""Closer validation scores count as equal, however many validation rows there are …"""
+MARGIN_ERRORS = 0.5
+"""… or closer than this many standard errors of a score: two models err on much the same rows, so
+that their difference varies less than either score."""
 RISE_START_SHARE = 0.6
 """A score still improves if it rises after this share of the steps …"""
 LATE_SHARE = 0.8
@@ -44,6 +43,8 @@ class CandidateResult:
 
     candidate: Candidate
     trials: tuple[Trial, ...]
+    shorter_trials: tuple[Trial, ...] = ()
+    """Trials of half the length, whose mean score counts as much as that of ``trials``."""
 
     @property
     def unlearned_count(self) -> int:
@@ -58,14 +59,38 @@ class CandidateResult:
         return self.unlearned_count + sum(trial.failed for trial in self.trials)
 
     @property
+    def unusable_share(self) -> float:
+        """Share of the trials that failed or learned nothing."""
+        return self.unusable_count / len(self.trials)
+
+    @property
     def has_failed(self) -> bool:
         return all(trial.failed for trial in self.trials)
 
     @property
+    def has_learned(self) -> bool:
+        """Whether no trial failed or was degenerate."""
+        return self.unusable_count == 0
+
+    @property
+    def has_learned_nothing(self) -> bool:
+        """Whether every trial failed or was degenerate."""
+        return self.unusable_count == len(self.trials)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all trials together."""
+        return len(self.trials) * self.candidate.max_steps
+
+    @property
     def mean(self) -> float | None:
         """Mean of the defined scores; None without any."""
-        scores = [trial.score for trial in self.trials if trial.score is not None]
-        return fmean(scores) if scores else None
+        means = [
+            fmean(scores)
+            for trials in (self.trials, self.shorter_trials)
+            if (scores := [trial.score for trial in trials if trial.score is not None])
+        ]
+        return fmean(means) if means else None
 
     def to_summary(self) -> PilotCandidate:
         """Return the result as stored with the job."""
@@ -79,72 +104,64 @@ class CandidateResult:
         )
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What a difference between validation scores is worth."""
+
+    metric: str
+    rows: int
+    """Validation rows that each score is computed on."""
+
+    def compute_margin(self, score: float) -> float:
+        """Return the largest difference from the best score that counts as chance."""
+        return max(SCORE_MARGIN, MARGIN_ERRORS * self._compute_standard_error(score))
+
+    def _compute_standard_error(self, score: float) -> float:
+        """Return that of a correlation, of Matthews' (a correlation too), or of a share.
+
+        It never grows with the score, so that a better candidate makes no other one a winner.
+        """
+        known = min(max(score, 0.0), 1.0)
+        spread = 1 - known * known
+        if self.metric not in ("pearson", "spearman"):
+            share = max(known, 0.5)
+            spread = math.sqrt(spread if self.metric == "mcc" else share * (1 - share))
+        return spread / math.sqrt(max(self.rows, 1))
+
+
 def summarize_trials(trials: Sequence[Trial]) -> list[CandidateResult]:
-    """Return one result per candidate, ordered by length, then by depth."""
-    candidates = {trial.candidate for trial in trials}
-    ordered = sorted(candidates, key=lambda candidate: (candidate.max_steps, candidate.depth))
+    """Return one result per candidate, ordered by length, then by first appearance."""
+    candidates = dict.fromkeys(trial.candidate for trial in trials)
     return [
         CandidateResult(candidate, tuple(trial for trial in trials if trial.candidate == candidate))
-        for candidate in ordered
+        for candidate in sorted(candidates, key=lambda candidate: candidate.max_steps)
     ]
 
 
-def select_best_candidate(results: Sequence[CandidateResult]) -> CandidateResult | None:
-    """Return the best result, or None if every trial failed.
+def select_best_candidate(
+    results: Sequence[CandidateResult],
+    get_preference: Callable[[Candidate], tuple[float, ...]],
+    scale: Scale,
+) -> CandidateResult | None:
+    """Return the best result, or None if no trial has a score.
 
-    Candidates with the fewest unusable trials compete by mean score. Among those within the
-    margin of the highest mean, the shortest wins, then the shallowest: ``results`` are in that
-    order.
+    Candidates with the smallest share of unusable trials compete by mean score. Among those within
+    the margin of the highest mean, the one with the least ``get_preference`` wins. The scores of
+    candidates that learned nothing count as equal.
     """
     usable = [result for result in results if not result.has_failed and result.mean is not None]
     if not usable:
         return None
-    fewest = min(result.unusable_count for result in usable)
+    least = min(result.unusable_share for result in usable)
     competing = [
-        (result, result.mean or 0.0) for result in usable if result.unusable_count == fewest
+        (result, result.mean or 0.0) for result in usable if result.unusable_share == least
     ]
     top = max(mean for _, mean in competing)
-    return next(result for result, mean in competing if mean >= top - SCORE_MARGIN)
-
-
-def propose_longer_candidate(
-    results: Sequence[CandidateResult], *, main_runs: int
-) -> Candidate | None:
-    """Return the best depth at twice its longest tried length; None if the evidence suffices."""
-    first_steps = min(result.candidate.max_steps for result in results)
-    best = select_best_candidate(
-        [result for result in results if result.candidate.max_steps == first_steps]
-    )
-    if best is None:  # all failed: more steps do not cure a loss that is NaN
-        return None
-    lengths = list_lengths(results, best.candidate)
-    longest = lengths[-1]
-    if longest.has_failed or not (longest.unlearned_count or _is_longer_worthwhile(lengths)):
-        return None
-    longer = Candidate(
-        best.candidate.reinit_layers, min(2 * longest.candidate.max_steps, MAX_PILOT_STEPS)
-    )
-    if longer.max_steps <= longest.candidate.max_steps:
-        return None
-    spent = sum(len(result.trials) * result.candidate.max_steps for result in results)
-    limit = MAX_COST_SHARE * max(main_runs, MIN_COST_RUNS) * longer.max_steps
-    return longer if spent + PILOT_SEEDS * longer.max_steps <= limit else None
-
-
-def list_lengths(results: Sequence[CandidateResult], candidate: Candidate) -> list[CandidateResult]:
-    """Return the results with the candidate's depth, the shortest first."""
-    return [
-        result for result in results if result.candidate.reinit_layers == candidate.reinit_layers
+    margin = scale.compute_margin(top)
+    equal = [
+        result for result, mean in competing if mean >= top - margin or result.has_learned_nothing
     ]
-
-
-def _is_longer_worthwhile(lengths: Sequence[CandidateResult]) -> bool:
-    """Return whether the longest run beat the one before, or, if alone, is still improving."""
-    if len(lengths) == 1:
-        return is_still_improving(
-            [trial.curve for trial in lengths[0].trials], lengths[0].candidate.max_steps
-        )
-    return select_best_candidate(lengths[-2:]) is lengths[-1]
+    return min(equal, key=lambda result: get_preference(result.candidate))
 
 
 def is_still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:

@@ -13,10 +13,15 @@ _DEBIASED: dict[str, object] = {
 }
 
 PRESETS: dict[Preset, dict[str, object]] = {
-    # the paper's three remedies: bias correction, enough steps, re-initialized top blocks
+    # the paper's three remedies: bias correction, enough steps, re-initialized top blocks; and the
+    # head and the learning rate that suit the data
     "stabilized": {
         "bias_correction": True,
+        "pair_encoding": "auto",
+        "pooling": "auto",
+        "head_first": "auto",
         "reinit_pooler": True,
+        "learning_rate": "auto",
         "reinit_layers": "auto",
         "max_steps": "auto",
     },
@@ -49,7 +54,7 @@ PRESETS: dict[Preset, dict[str, object]] = {
 
 PRESET_DESCRIPTIONS: dict[Preset, str] = {
     "stabilized": "Bias correction, enough steps, and a re-initialized pooler and top blocks; "
-    "pilots search the depth and the length.",
+    "pilots search the head, the depth, the learning rate and the length.",
     "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias "
     "correction.",
     "debiased": "The control with bias correction.",

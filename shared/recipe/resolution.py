@@ -5,12 +5,14 @@ from typing import NamedTuple
 from shared.encoders.catalogue import EncoderFacts
 from shared.recipe.family_limits import fit_to_encoder
 from shared.recipe.fields import DEFAULT_BATCH_SIZE, Precision
+from shared.recipe.head_choice import resolve_head
 from shared.recipe.hosted import (
     NO_HOSTED_HYPERPARAMETERS,
     HostedHyperparameters,
     merge_hosted_hyperparameters,
     scale_learning_rate,
 )
+from shared.recipe.networks import list_networks
 from shared.recipe.pilot_schemas import PilotPlan
 from shared.recipe.pilots import plan_pilots
 from shared.recipe.presets import PRESETS
@@ -56,8 +58,12 @@ def resolve_recipe(
     train_rows: int,
     auto_precision: AutoPrecision = UNKNOWN_PROCESSOR,
     hosted: HostedHyperparameters = NO_HOSTED_HYPERPARAMETERS,
+    *,
+    pairs: bool = False,
 ) -> RecipeResolution:
     """Resolve every setting for an encoder, the number of training rows, and the machines.
+
+    ``pairs`` says that the task has pairs of texts.
 
     Raises InvalidValue if a requested setting does not fit the encoder, if request and hosted
     hyperparameters contradict each other, or if the epochs exceed the steps a run may have.
@@ -67,22 +73,33 @@ def resolve_recipe(
     notes: dict[str, str] = {}
     learning_rate = _resolve_learning_rate(settings, facts, notes)
     precision = _resolve_precision(settings, auto_precision, notes)
-    automatic = []
+    is_pooling_automatic = settings.pooling == "auto"
+    settings, automatic = resolve_head(settings, request, facts, notes, pairs=pairs)
     if settings.reinit_layers == "auto":
         if facts.shared_blocks is None:
             automatic.append("reinit_layers")  # part of a shared block cannot be re-initialized
-        depth, notes["reinit_layers"] = resolve_reinit_layers(facts)
+        is_pooled = is_pooling_automatic and settings.pooling != "family"
+        depth, notes["reinit_layers"] = resolve_reinit_layers(facts, is_pooled=is_pooled)
         settings = settings.model_copy(update={"reinit_layers": depth})
     settings = fit_to_encoder(settings, request, facts, notes)
     epochs, steps = _resolve_length(settings, train_rows, notes)
-    if "max_steps" in notes:
+    is_length_searched = "max_steps" in notes
+    # a preset's search of the rate goes with its other searches; a recipe that gives their values
+    # trains as given, unless it asks for the rate's search itself
+    is_rate_searched = settings.learning_rate == "auto" and bool(
+        automatic or is_length_searched or request.learning_rate == "auto"
+    )
+    if is_rate_searched and hosted.learning_rate_multiplier is None:
+        automatic.append("learning_rate")
+    if is_length_searched:
         automatic.append("max_steps")
     resolved = {"learning_rate": learning_rate, "precision": precision}
     length = {"num_train_epochs": epochs, "max_steps": steps}
     recipe = Recipe(**settings.model_dump(exclude_none=True) | resolved | length)
     if hosted.learning_rate_multiplier is not None:
         recipe = scale_learning_rate(recipe, hosted.learning_rate_multiplier, notes)
-    return RecipeResolution(recipe, notes, plan_pilots(recipe, automatic, facts.num_blocks))
+    networks = list_networks(recipe, automatic, facts, pairs=pairs)
+    return RecipeResolution(recipe, notes, plan_pilots(recipe, automatic, networks))
 
 
 def _apply_preset(request: RecipeRequest) -> RecipeRequest:

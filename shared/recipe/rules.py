@@ -19,13 +19,17 @@ def resolve_learning_rate(facts: EncoderFacts) -> tuple[float, str]:
     rate = float(f"{PAPER_RATE * PAPER_WIDTH / facts.hidden_size:.2g}")
     return rate, (
         f"{rate:g}: the paper's {PAPER_RATE:g} for BERT-large (width {PAPER_WIDTH}), scaled "
-        f"inversely with the width {facts.hidden_size} of {facts.name}; the same under every "
-        "preset."
+        f"inversely with the width {facts.hidden_size} of {facts.name}."
     )
 
 
-def resolve_reinit_layers(facts: EncoderFacts) -> tuple[int, str]:
-    """Return a sixth of the blocks, and a note: 4 of BERT-large's 24 (the paper: 1 to 6)."""
+def resolve_reinit_layers(facts: EncoderFacts, *, is_pooled: bool = False) -> tuple[int, str]:
+    """Return a sixth of the blocks, and a note: 4 of BERT-large's 24 (the paper: 1 to 6).
+
+    None under a pooled head that the rules chose (``is_pooled``): its vectors are the encoder's.
+    """
+    if is_pooled:
+        return 0, "0: a new top block would lose what the pooled vectors are worth."
     depth = max(1, round(facts.num_hidden_layers / 6))
     if facts.shared_blocks is None:
         return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."

@@ -16,11 +16,14 @@ from shared.recipe.fields import (
     Epochs,
     Epsilon,
     EvalPoints,
+    HeadFirst,
     LayerwiseDecay,
     LearningRate,
     MaxGradNorm,
     MaxSteps,
     Mixout,
+    PairEncoding,
+    Pooling,
     Precision,
     Preset,
     PretrainedWeightDecay,
@@ -30,6 +33,7 @@ from shared.recipe.fields import (
     WarmupRatio,
     WeightDecay,
 )
+from shared.recipe.schedule import list_evaluation_steps
 
 
 class RecipeRequest(BaseModel):
@@ -57,6 +61,9 @@ class RecipeRequest(BaseModel):
     layerwise_learning_rate_decay: LayerwiseDecay | None = None
     pretrained_weight_decay: PretrainedWeightDecay | None = None
     mixout: Mixout | None = None
+    pooling: Pooling | Auto | None = None
+    pair_encoding: PairEncoding | Auto | None = None
+    head_first: Auto | HeadFirst | None = None
     class_weights: ClassWeights | None = None
     eval_points: EvalPoints | None = None
     select: Select | None = None
@@ -104,6 +111,9 @@ class Recipe(BaseModel):
     layerwise_learning_rate_decay: LayerwiseDecay = 1.0
     pretrained_weight_decay: PretrainedWeightDecay = 0.0
     mixout: Mixout = 0.0
+    pooling: Pooling = "family"  # recipes stored before there was a choice used it
+    pair_encoding: PairEncoding = "joined"  # likewise
+    head_first: HeadFirst = False  # likewise
     class_weights: ClassWeights = "none"
     eval_points: EvalPoints = 10
     select: Select = "best_checkpoint"
@@ -113,6 +123,16 @@ class Recipe(BaseModel):
     def warmup_steps(self) -> int:
         """Steps of the warm-up, rounded up as in ``transformers.Trainer``."""
         return math.ceil(self.max_steps * self.warmup_ratio)
+
+    @property
+    def checkpoint_steps(self) -> list[int]:
+        """Steps after which the weights are evaluated and may be chosen, ascending.
+
+        With ``head_first`` they begin with step 1, whose rate is zero under a warm-up: training has
+        to do better than the fitted head alone.
+        """
+        steps = list_evaluation_steps(self.max_steps, self.eval_points)
+        return sorted({1, *steps}) if self.head_first else steps
 
 
 class ForeignRecipe(StoredModel):

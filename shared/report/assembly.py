@@ -5,17 +5,29 @@ from typing import Any
 
 from shared.domain.states import OPEN_RUN_STATES, RunState
 from shared.domain.stored import dump_stored
+from shared.report.averages import summarize_averages
 from shared.report.best_of_n import compute_best_of_n
 from shared.report.classes import summarize_classes
 from shared.report.curves import build_learning_curve, measure_discard_effect
-from shared.report.details import DiscardEffect
+from shared.report.details import DiscardEffect, EqualScores
 from shared.report.distribution import (
-    binomial_standard_error,
+    Distribution,
     describe_distribution,
     forecast_interval_widths,
     wilson_interval,
 )
 from shared.report.findings import ReportFindings
+from shared.report.published import (
+    build_distilled_scores,
+    build_ensemble_scores,
+    build_published_score,
+    get_best_run_score,
+)
+from shared.report.row_uncertainty import (
+    bound_equal_scores,
+    convert_to_standard_error,
+    estimate_row_interval,
+)
 from shared.report.schemas import (
     DegenerateRate,
     JobResults,
@@ -27,8 +39,6 @@ from shared.report.variance import Cell, split_variance
 from shared.report.verdict import decide_report_verdict
 from shared.report.warnings import build_warnings
 
-ROW_SHARE_METRICS = frozenset({"accuracy"})
-"""Metrics that are a share of the rows, to which the binomial standard error applies."""
 MAX_SCORE = 1e100
 """Scores beyond this magnitude, such as an R² of diverged weights, are overflows and count as
 undefined.
@@ -47,6 +57,10 @@ def build_stability_report(results: JobResults) -> StabilityReport:
         planned=results.planned,
         best_run_id=results.best_run_id,
         fine_tuned_model=results.fine_tuned_model,
+        best_run_score=_to_defined_score(get_best_run_score(results)),
+        ensemble=build_ensemble_scores(results),
+        distilled=build_distilled_scores(results),
+        published=build_published_score(results),
         baselines=list(results.baselines),
         evaluation_rows=results.evaluation_rows,
         verdict=decide_report_verdict(findings),
@@ -74,7 +88,9 @@ def _build_counts(findings: ReportFindings) -> dict[str, Any]:
             value=findings.degenerate / findings.n if findings.n else None,
             ci95=wilson_interval(findings.degenerate, findings.n),
         ),
-        "score_standard_error": findings.standard_error,
+        "score_standard_error": convert_to_standard_error(findings.rows_interval),
+        "rows_ci95": findings.rows_interval,
+        "equal_scores": findings.equal_scores,
         "early_discard": findings.discard_effect,
     }
 
@@ -82,7 +98,7 @@ def _build_counts(findings: ReportFindings) -> dict[str, Any]:
 def _collect_findings(results: JobResults) -> ReportFindings:
     states = Counter(RunState(run.status) for run in results.runs)
     scored = _list_scored_runs(results)
-    distribution = describe_distribution([score for _, score in scored])
+    distribution = describe_distribution([score for _, score in scored], results.metric)
     return ReportFindings(
         results=results,
         open_runs=sum(states[state] for state in OPEN_RUN_STATES),
@@ -93,7 +109,10 @@ def _collect_findings(results: JobResults) -> ReportFindings:
         cancelled=states[RunState.CANCELLED],
         discarded=states[RunState.DISCARDED],
         distribution=distribution,
-        standard_error=_compute_standard_error(results, distribution.mean),
+        rows_interval=estimate_row_interval(
+            results.metric, distribution.mean, results.evaluation_rows
+        ),
+        equal_scores=_bound_equal_scores(results, distribution, len(scored)),
         discard_effect=_measure_discard_effect(results),
     )
 
@@ -120,25 +139,31 @@ def _list_scored_runs(results: JobResults) -> list[tuple[RunResult, float]]:
 def _build_details(results: JobResults, findings: ReportFindings) -> dict[str, Any]:
     """Compute the further statistics, by field."""
     scored, spread = _list_scored_runs(results), findings.distribution.std
+    more_seeds = (
+        forecast_interval_widths(spread, findings.scored_runs, results.metric) if spread else None
+    )
     return {
         "best_of_n": compute_best_of_n(
             [(_to_defined_score(run.validation_score), score) for run, score in scored]
         ),
+        "average": summarize_averages(_list_succeeded_runs(results)),
         "variance": split_variance(
             [Cell(run.init_seed, run.data_seed, run.fold, score) for run, score in scored]
         ),
         "learning_curve": build_learning_curve(results.metric, [run.curve for run in results.runs]),
-        "more_seeds": forecast_interval_widths(spread, findings.scored_runs) if spread else None,
+        "more_seeds": more_seeds,
         "per_class": summarize_classes(
             [run.classes for run in _list_succeeded_runs(results) if run.classes is not None]
         ),
     }
 
 
-def _compute_standard_error(results: JobResults, mean: float | None) -> float | None:
-    if mean is None or results.evaluation_rows is None or results.metric not in ROW_SHARE_METRICS:
+def _bound_equal_scores(
+    results: JobResults, distribution: Distribution, n: int
+) -> EqualScores | None:
+    if distribution.mean is None or distribution.std != 0:
         return None
-    return binomial_standard_error(mean, results.evaluation_rows)
+    return bound_equal_scores(results.metric, distribution.mean, n, results.evaluation_rows)
 
 
 def _build_reported_run(run: RunResult) -> ReportedRun:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from shared.report.details import BestOf, BestOfN
+from shared.report.distribution import clamp_to_values, compute_mean
 
 Draw = tuple[float | None, float]
 """A run's validation score, by which it would be chosen, and its score on the report's split."""
@@ -23,15 +24,14 @@ def compute_best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
         return None
     runs, groups = len(draws), _group_ties(draws)
     curve = [
-        BestOf(
-            n=n,
-            expected=sum(
-                ((up / runs) ** n - (below / runs) ** n) * mean for below, up, mean in groups
-            ),
-        )
-        for n in range(1, runs + 1)
+        BestOf(n=n, expected=_compute_expected_score(n, runs, groups)) for n in range(1, runs + 1)
     ]
     return BestOfN(runs=runs, curve=curve)
+
+
+def _compute_expected_score(n: int, runs: int, groups: Sequence[tuple[int, int, float]]) -> float:
+    expected = sum(((up / runs) ** n - (below / runs) ** n) * mean for below, up, mean in groups)
+    return clamp_to_values(expected, [mean for _, _, mean in groups])
 
 
 def _group_ties(draws: Sequence[Draw]) -> list[tuple[int, int, float]]:
@@ -43,7 +43,7 @@ def _group_ties(draws: Sequence[Draw]) -> list[tuple[int, int, float]]:
     for _, tied in groupby(ranked, key=_get_selection_key):
         scores = [score for _, score in tied]
         below = groups[-1][1] if groups else 0
-        groups.append((below, below + len(scores), sum(scores) / len(scores)))
+        groups.append((below, below + len(scores), compute_mean(scores)))
     return groups
 
 

@@ -1,14 +1,16 @@
 """Reports from database rows: the only module that knows both the tables and ``shared.report``."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from shared.db.metrics import Metrics
 from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job, Run
+from shared.domain.publication import Publication
 from shared.domain.states import RunState
 from shared.domain.task import TaskType
 from shared.metrics import ClassScores
@@ -24,20 +26,31 @@ from shared.report import (
 )
 from shared.report.classes import score_classes_from_confusion
 from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
-from shared.report.schemas import Curve, Split
+from shared.report.schemas import Curve, LeakedRows, Split
 
 AnyRun = Run | ScoredRun
 Scored = TypeVar("Scored", bound=AnyRun)
 
 
-def build_full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
+def build_full_report(
+    session: Session,
+    job: Job,
+    runs: Sequence[Run],
+    *,
+    metric: str | None = None,
+    publication: Publication | None = None,
+) -> StabilityReport:
     """Build the full report with learning curves and confusion matrix from the job's main runs,
-    loaded with their results.
+    loaded with their results; in the job's metric unless another is given. A ``publication`` that
+    is not stored yet replaces the job's.
     """
+    series = f"valid_{metric or job.metric}"
     return build_report(
         job,
         runs,
-        curves=Metrics(session).get_series_by_run([run.id for run in runs], f"valid_{job.metric}"),
+        metric=metric,
+        publication=publication,
+        curves=Metrics(session).get_series_by_run([run.id for run in runs], series),
     )
 
 
@@ -46,6 +59,7 @@ def build_report(
     runs: Sequence[AnyRun],
     *,
     metric: str | None = None,
+    publication: Publication | None = None,
     curves: Mapping[str, Curve] | None = None,
 ) -> StabilityReport:
     """Build the report of the job's main runs, given by index.
@@ -70,6 +84,9 @@ def build_report(
         regression=job.task.type == TaskType.REGRESSION,
         pilots=job.pilots,
         early_discard=job.early_discard,
+        warnings=tuple(job.warnings),
+        leak=_get_leak(job, split),
+        publication=publication or job.publication,
     )
     return build_stability_report(
         job_results if curves is None else _add_details(job_results, job, runs, curves)
@@ -80,9 +97,22 @@ def _get_report_split(job: Job) -> Split:
     return "test" if job.dataset.rows.test else "validation"
 
 
+def _get_leak(job: Job, split: Split) -> LeakedRows | None:
+    leak, rows = (job.dataset.leakage or {}).get(split), job.dataset.rows
+    if leak is None:
+        return None
+    # over the folds, every row of the file is validated once
+    is_folded = job.dataset.folds is not None and split == "validation"
+    return LeakedRows(
+        leak.rows, rows.train + rows.validation if is_folded else rows.by_split[split]
+    )
+
+
 def _get_baselines(job: Job, split: Split) -> tuple[Baseline, ...]:
-    entries = job.baselines.get(split, [])
-    return tuple(Baseline(name=entry.name, score=entry.score) for entry in entries)
+    """Return the baselines, the strongest first, those without a score last."""
+    entries = [(entry.name, entry.score) for entry in job.baselines.get(split, [])]
+    entries.sort(key=lambda entry: -math.inf if entry[1] is None else entry[1], reverse=True)
+    return tuple(Baseline(name=name, score=score) for name, score in entries)
 
 
 def _add_details(
@@ -96,6 +126,7 @@ def _add_details(
                 result,
                 curve=curves.get(run.id, ()),
                 classes=_get_class_scores(job, run, results.split),
+                **_get_average_fields(run, results),
             )
             for result, run in zip(results.runs, runs, strict=True)
         ),
@@ -103,6 +134,18 @@ def _add_details(
         diagnosis=tuple(build_diagnosis(job, runs)),
         detailed=True,
     )
+
+
+def _get_average_fields(run: AnyRun, results: JobResults) -> dict[str, Any]:
+    """Return the fields of a run whose model is an average of checkpoints."""
+    result = run.result if run.status == RunState.SUCCEEDED else None
+    if not isinstance(result, TrainedResult) or result.average is None:
+        return {}
+    alone = result.average.get_best_checkpoint_split(results.split) or {}
+    return {
+        "averaged_checkpoints": len(result.average.steps),
+        "best_checkpoint_score": alone.get(results.metric),
+    }
 
 
 def build_diagnosis(job: Job, runs: Sequence[AnyRun]) -> list[str]:
@@ -118,7 +161,9 @@ def build_diagnosis(job: Job, runs: Sequence[AnyRun]) -> list[str]:
         train_rows=job.dataset.rows.train,
         labels={entry.label: entry.count for entry in job.dataset.labels or []},
         max_seq_length=job.task.max_seq_length,
+        max_positions=job.dataset.max_positions,
         runs=tuple(_build_run_facts(run) for run in runs),
+        multi_label=job.task.type == TaskType.MULTI_LABEL,
     )
     return diagnose_job(facts)
 

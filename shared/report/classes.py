@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from shared.metrics import ClassScores as RunClassScores
+from shared.report.base import Interval
 from shared.report.details import ClassScores, ClassStatistic
-from shared.report.distribution import compute_mean, compute_std
+from shared.report.distribution import compute_mean, compute_std, share_interval
 
 CLASS_METRICS = ("precision", "recall", "f1")
 ClassRows = Sequence[RunClassScores]
@@ -17,17 +18,26 @@ def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
     """
     if not runs:
         return None
-    return [
-        ClassScores(
-            label=of_label[0].label,
-            support=compute_mean([float(row.support) for row in of_label]),
-            **{
-                name: _build_class_statistic([getattr(row, name) for row in of_label])
-                for name in CLASS_METRICS
-            },
-        )
-        for of_label in zip(*runs, strict=True)
-    ]
+    return [_summarize_class(of_label) for of_label in zip(*runs, strict=True)]
+
+
+def _summarize_class(runs: ClassRows) -> ClassScores:
+    """Summarize the scores of one label in each run."""
+    support = compute_mean([float(row.support) for row in runs])
+    statistics = {
+        name: _build_class_statistic([getattr(row, name) for row in runs]) for name in CLASS_METRICS
+    }
+    return ClassScores(
+        label=runs[0].label,
+        support=support,
+        **statistics,
+        recall_rows_ci95=_estimate_recall_interval(statistics["recall"].mean, support),
+    )
+
+
+def _estimate_recall_interval(recall: float | None, support: float) -> Interval | None:
+    """Compute the interval of a recall, which is a share of the rows with the label."""
+    return share_interval(recall, support) if recall is not None and support > 0 else None
 
 
 def score_classes_from_confusion(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from shared.report.base import FrozenModel
+from shared.report.base import FrozenModel, Interval
 
 
 class BestOf(FrozenModel):
@@ -108,8 +108,87 @@ class ForecastWidth(FrozenModel):
     """Total number of seeds."""
     half_width: float
     """Half width of Student's t interval of the mean with n seeds, at the current standard
-    deviation.
+    deviation; at most half the metric's range.
     """
+
+
+class EqualScores(FrozenModel):
+    """What equal scores leave open: that no seed differs does not show that none would."""
+
+    differing_share: float
+    """Upper 95% bound on the share of all seeds whose score differs: 1 - 0.05^(1/(n-1)), since none
+    of the n - 1 other seeds differs from the first.
+    """
+    std: float | None
+    """Largest standard deviation if that share of the seeds differ by a single row each, so a
+    standard deviation that the seeds do not exclude. Seeds that differ by more cause a larger
+    one. Null unless the metric is a share of rows.
+    """
+
+
+class EnsembleScores(FrozenModel):
+    """Scores of the mean of the sound runs' predictions: succeeded and not degenerate."""
+
+    members: int
+    """Number of averaged runs."""
+    run_ids: list[str]
+    """The averaged runs, by index."""
+    score: float | None
+    """Score on the report's split; null if the runs did not all predict the same rows."""
+    validation_score: float | None
+    """Score on the validation rows, which chose each run's checkpoint; null under k-fold."""
+    test_score: float | None
+    """Score on the test rows; null without any."""
+    disagreement: float | None
+    """Share of the rows of the report's split on which two runs predict differently, the mean over
+    all pairs of runs; null for a regression.
+    """
+
+
+class DistilledScores(FrozenModel):
+    """Scores of the one model that learned the ensemble's mean predictions."""
+
+    run_id: str
+    """The run that distilled it; it is not one of the seeds."""
+    teachers: list[str]
+    """The runs that it learned from, by index."""
+    unlabelled_texts: int | None = None
+    """Texts of `unlabelled_file` that it learned besides the training rows; null without such a
+    file.
+    """
+    score: float | None
+    """Score on the report's split."""
+    validation_score: float | None
+    """Score on the validation rows, which chose its checkpoint."""
+    test_score: float | None
+    """Score on the test rows; null without any."""
+
+
+class AverageScores(FrozenModel):
+    """What averaging checkpoints has changed: the averages beside the best checkpoints alone.
+
+    Both are means over the same runs, on the report's split.
+    """
+
+    runs: int
+    """Succeeded runs whose checkpoints were averaged."""
+    checkpoints: float
+    """Mean number of checkpoints in an average; 1 if no other ever could be added."""
+    score: float | None
+    """Mean score of the averages, which are the runs' models; null if one is undefined."""
+    best_checkpoint_score: float | None
+    """Mean score of each run's best checkpoint alone; null if one is undefined."""
+
+
+class PublishedScore(FrozenModel):
+    kind: Literal["best_run", "ensemble", "distilled"]
+    """Whether the published model is the best run, the ensemble of the sound runs, or one model
+    distilled from the ensemble.
+    """
+    score: float | None
+    """Its score on the report's split."""
+    reason: str | None
+    """Why it was chosen; null if there was no choice."""
 
 
 class ClassStatistic(FrozenModel):
@@ -134,3 +213,5 @@ class ClassScores(FrozenModel):
     """Share of the rows with the label that are predicted as it."""
     f1: ClassStatistic
     """Harmonic mean of precision and recall."""
+    recall_rows_ci95: Interval | None = None
+    """Wilson's interval of the mean recall, from the number of rows with the label."""

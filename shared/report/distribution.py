@@ -6,7 +6,6 @@ another order give the same bits, and equal scores a standard deviation of exact
 second of import and tens of megabytes.
 """
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from shared.report.base import Interval
 from shared.report.details import ForecastWidth
+from shared.report.score_range import clip_score_interval, get_range_width
 
 CONFIDENCE = 0.95
 BOOTSTRAP_RESAMPLES = 10_000
@@ -36,13 +36,15 @@ class Distribution:
     bootstrap_ci95: Interval | None
 
 
-def describe_distribution(scores: Sequence[float]) -> Distribution:
+def describe_distribution(scores: Sequence[float], metric: str) -> Distribution:
     """Describe finite scores; the order does not matter."""
-    return _describe_sorted(tuple(sorted(scores))) if scores else Distribution(*([None] * 9))
+    if not scores:
+        return Distribution(*([None] * 9))
+    return _describe_sorted(tuple(sorted(scores)), metric)
 
 
 @lru_cache(maxsize=2048)  # a report is requested far more often than its scores change
-def _describe_sorted(values: tuple[float, ...]) -> Distribution:
+def _describe_sorted(values: tuple[float, ...], metric: str) -> Distribution:
     q1, median, q3 = compute_quartiles(values)
     return Distribution(
         mean=compute_mean(values),
@@ -52,17 +54,17 @@ def _describe_sorted(values: tuple[float, ...]) -> Distribution:
         median=median,
         q3=q3,
         max=values[-1],
-        ci95=mean_interval(values),
+        ci95=mean_interval(values, metric),
         bootstrap_ci95=bootstrap_interval(values),
     )
 
 
 def compute_mean(values: Sequence[float]) -> float:
-    return _clamp_to_range(statistics.fmean(values), values)
+    return clamp_to_values(statistics.fmean(values), values)
 
 
-def _clamp_to_range(number: float, values: Sequence[float]) -> float:
-    """Return the mean, kept between the extremes after rounding."""
+def clamp_to_values(number: float, values: Sequence[float]) -> float:
+    """Return a mean of the values, kept between their extremes after rounding."""
     return min(max(number, min(values)), max(values))
 
 
@@ -79,28 +81,35 @@ def compute_quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return q1, median, q3
 
 
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Compute Student's t interval of the mean."""
+def mean_interval(values: Sequence[float], metric: str) -> Interval | None:
+    """Compute Student's t interval of the mean, within the metric's range."""
     spread = compute_std(values)
     if spread is None:
         return None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * spread / len(values) ** 0.5
-    center = compute_mean(values)
-    return center - half, center + half
+    return student_interval(compute_mean(values), spread, len(values), metric)
 
 
-def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
-    """Compute the half width of Student's t interval of the mean at some larger numbers of seeds,
-    for the same standard deviation.
+def student_interval(center: float, spread: float, n: int, metric: str) -> Interval:
+    """Compute Student's t interval of a mean from the standard deviation of n ≥ 2 scores, within
+    the metric's range.
     """
+    half = _compute_half_width(spread, n)
+    return clip_score_interval((center - half, center + half), metric, center)
+
+
+def _compute_half_width(spread: float, n: int) -> float:
     from scipy.special import stdtrit
 
+    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * spread / float(n**0.5)
+
+
+def forecast_interval_widths(spread: float, n: int, metric: str) -> list[ForecastWidth]:
+    """Compute the half width of Student's t interval of the mean at some larger numbers of seeds,
+    for the same standard deviation; at most half the metric's range.
+    """
+    most = get_range_width(metric) / 2
     return [
-        ForecastWidth(
-            n=more, half_width=float(stdtrit(more - 1, (1 + CONFIDENCE) / 2)) * spread / more**0.5
-        )
+        ForecastWidth(n=more, half_width=min(_compute_half_width(spread, more), most))
         for more in FORECAST_SEEDS
         if more > n
     ][:3]
@@ -116,7 +125,7 @@ def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
 
     means = np.asarray(values)[_draw_resamples(len(values))].mean(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return _clamp_to_range(float(low), values), _clamp_to_range(float(high), values)
+    return clamp_to_values(float(low), values), clamp_to_values(float(high), values)
 
 
 @lru_cache(maxsize=8)  # jobs have few distinct numbers of seeds; for twenty it takes 1.6 MB
@@ -130,33 +139,36 @@ def _draw_resamples(n: int) -> Any:
 
 
 def wilson_interval(successes: int, trials: int) -> Interval | None:
-    """Compute Wilson's score interval of a share."""
-    if trials == 0:
-        return None
-    share, z2 = successes / trials, Z95**2
+    """Compute Wilson's score interval of a share; None without trials."""
+    return share_interval(successes / trials, trials) if trials else None
+
+
+def share_interval(share: float, trials: float) -> Interval:
+    """Compute Wilson's score interval of a share that was observed in ``trials`` > 0; a mean
+    number of trials need not be whole.
+    """
+    z2 = Z95**2
     center = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 / (1 + z2 / trials) * (share * (1 - share) / trials + z2 / (4 * trials**2)) ** 0.5
-    low = 0.0 if successes == 0 else max(0.0, center - half)
-    high = 1.0 if successes == trials else min(1.0, center + half)
-    return low, high
+    low = 0.0 if share == 0 else max(0.0, center - half)
+    high = 1.0 if share == 1 else min(1.0, center + half)
+    return min(low, share), max(high, share)
 
 
-def std_interval(spread: float, n: int) -> Interval:
+def std_interval(spread: float, n: int, metric: str) -> Interval:
     """Compute the chi-squared interval of a standard deviation over n ≥ 2 scores, assumed to be
     normal; it shows how little a few seeds say.
+
+    It ends at the largest standard deviation that n scores of the metric can have: that of half
+    of them at either end of the range.
     """
     from scipy.special import chdtri
 
     tail = (1 - CONFIDENCE) / 2  # chdtri takes the upper tail's probability
     freedom = n - 1
+    largest = get_range_width(metric) / 2 * (n / freedom) ** 0.5
+    high = spread * (freedom / float(chdtri(freedom, 1 - tail))) ** 0.5
     return (
         spread * (freedom / float(chdtri(freedom, tail))) ** 0.5,
-        spread * (freedom / float(chdtri(freedom, 1 - tail))) ** 0.5,
+        max(spread, min(high, largest)),
     )
-
-
-def binomial_standard_error(share: float, rows: int) -> float | None:
-    """Compute the standard error of a score that is a share of ``rows`` correct predictions."""
-    if rows < 1 or not 0 <= share <= 1:
-        return None
-    return math.sqrt(share * (1 - share) / rows)

@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 
-from shared.report.details import DiscardEffect
-from shared.report.distribution import Distribution
-from shared.report.formatting import format_count, format_interval, format_number
+from shared.report.base import Interval
+from shared.report.details import DiscardEffect, EqualScores
+from shared.report.distribution import Distribution, student_interval
+from shared.report.formatting import (
+    format_count,
+    format_interval,
+    format_number,
+    format_percent,
+    format_spread,
+)
 from shared.report.schemas import JobResults
 
 
@@ -20,7 +27,10 @@ class ReportFindings:
     cancelled: int
     discarded: int
     distribution: Distribution
-    standard_error: float | None
+    rows_interval: Interval | None
+    """Interval of the mean from the number of rows, if the metric is a share of rows."""
+    equal_scores: EqualScores | None
+    """What remains possible although all scores are equal."""
     discard_effect: DiscardEffect | None = None
 
     @property
@@ -29,12 +39,44 @@ class ReportFindings:
         known = [(one.score, one.name) for one in self.results.baselines if one.score is not None]
         return sorted(known, key=lambda one: -one[0])
 
+    @property
+    def cautious_interval(self) -> Interval | None:
+        """Interval of the mean for claims: ``ci95``, or from the std that equal scores do not
+        exclude, as their own std of 0 would claim more than a small one.
+        """
+        mean, equal = self.distribution.mean, self.equal_scores
+        if mean is None or equal is None or equal.std is None:
+            return self.distribution.ci95
+        return student_interval(mean, equal.std, self.scored_runs, self.results.metric)
+
+    def format_equal_scores(self) -> str:
+        """Say what equal scores leave open; empty if the scores differ."""
+        if (equal := self.equal_scores) is None:
+            return ""
+        seeds = format_count(self.scored_runs, "seed")
+        text = (
+            f"None of the {seeds} differs, but up to {format_percent(equal.differing_share)} of "
+            "all seeds may (95% bound)"
+        )
+        if equal.std is None:
+            return f"{text}."
+        rows = format_count(self.results.evaluation_rows or 0, f"{self.results.split} row")
+        return (
+            f"{text}: a std of up to {format_spread(equal.std)} is not excluded even if each of "
+            f"them differs by only one of the {rows}."
+        )
+
     def format_scores(self) -> str:
-        """For instance ``accuracy 0.812 ± 0.014 (mean ± std, 5 seeds, 0.790 to 0.825)``."""
+        """For instance ``accuracy 0.812 ± 0.014 (mean ± std, 5 seeds, 0.790 to 0.825)`` or
+        ``accuracy 0.896 (all 5 seeds equal)``.
+        """
         scores, metric = self.distribution, self.results.metric
         mean = f"{metric} {format_number(scores.mean)}"
         if scores.std is None or scores.min is None or scores.max is None:
             return f"{mean} ({'one seed' if self.scored_runs else 'no seed with a score'})"
+        if self.equal_scores is not None:
+            equal = "both" if self.scored_runs == 2 else f"all {self.scored_runs}"
+            return f"{mean} ({equal} seeds equal)"
         seeds = format_count(self.scored_runs, "seed")
         extremes = format_interval((scores.min, scores.max))
-        return f"{mean} ± {format_number(scores.std)} (mean ± std, {seeds}, {extremes})"
+        return f"{mean} ± {format_spread(scores.std)} (mean ± std, {seeds}, {extremes})"

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+from shared.domain.wording import choose_verb as choose_verb
+from shared.domain.wording import format_count as format_count
+
 BASELINES = {
     "majority": "the majority baseline",
     "tfidf_logistic_regression": "TF-IDF with logistic regression",
     "tfidf_ridge": "TF-IDF with ridge regression",
     "linear_probe": "a linear probe of the frozen encoder",
+    "pair_probe": "a linear comparison of the two texts' embeddings",
+    "pair_cosine": "the cosine of the two texts' embeddings",
 }
 
 
@@ -21,12 +26,22 @@ def format_interval(bounds: tuple[float, float]) -> str:
     return f"{format_number(bounds[0])} to {format_number(bounds[1])}"
 
 
+def format_spread(value: float | None, decimals: int = 3) -> str:
+    """Format a standard deviation: one above 0 never reads as 0."""
+    if value is None:
+        return "undefined"
+    text = f"{value:.{decimals}f}"
+    return f"{value:.1g}" if value and float(text) == 0 else text
+
+
 def format_percent(share: float) -> str:
-    return f"{100 * share:.0f}%"
-
-
-def format_count(amount: int, noun: str) -> str:
-    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+    """Format a share as a percentage: only 0 and 1 read as 0% and 100%."""
+    text = f"{100 * share:.0f}"
+    if text == "0" and share > 0:
+        text = f"{100 * share:.1g}"
+    elif text == "100" and share < 1:
+        text = f"{100 - float(f'{100 - 100 * share:.1g}'):.10g}"
+    return f"{text}%"
 
 
 def format_fraction(part: int, whole: int, noun: str) -> str:
@@ -38,11 +53,6 @@ def format_fraction(part: int, whole: int, noun: str) -> str:
         if part == whole and whole > 1
         else f"{part} of {format_count(whole, noun)}"
     )
-
-
-def choose_verb(amount: int, singular: str, plural: str) -> str:
-    """Choose the form of a verb that agrees with the number of its subjects."""
-    return singular if amount == 1 else plural
 
 
 def format_sizes(sizes: Sequence[int]) -> str:

@@ -4,23 +4,32 @@ field.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.domain.early_discard import DiscardSettings
+from shared.domain.job_facts import JobWarning
+from shared.domain.publication import Publication
 from shared.domain.states import RunState
+from shared.domain.visible_text import Prose
 from shared.metrics import ClassScores as RunClassScores
 from shared.recipe.pilot_schemas import PilotPlan
 from shared.report.base import FrozenModel, Interval
 from shared.report.details import (
+    AverageScores,
     BestOfN,
     ClassScores,
     DiscardEffect,
+    DistilledScores,
+    EnsembleScores,
+    EqualScores,
     ForecastWidth,
     LearningCurve,
+    PublishedScore,
     VarianceSplit,
 )
 
 Split = Literal["validation", "test"]
+Severity = Literal["high", "medium", "low"]
 Curve = Sequence[tuple[int, float]]
 """(optimizer step, validation score) of a run's evaluations, steps ascending."""
 
@@ -41,6 +50,10 @@ class RunResult:
     test_score: float | None
     fold: int | None = None
     curve: Curve = ()
+    averaged_checkpoints: int | None = None
+    """Number of checkpoints in the average that is the run's model; None without averaging."""
+    best_checkpoint_score: float | None = None
+    """The score of the best checkpoint alone, if the run's model is an average."""
     classes: Sequence[RunClassScores] | None = None
     """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's
     split.
@@ -53,7 +66,8 @@ class Baseline(FrozenModel):
     name: str
     """``majority``: the best constant prediction; ``tfidf_logistic_regression``,
     ``tfidf_ridge``, ``linear_probe``: scikit-learn models of the training rows' words and of
-    the frozen encoder's states.
+    the frozen encoder's states; for pairs also ``pair_probe`` and ``pair_cosine``: models of the
+    two texts' own states and of their cosine.
     """
     score: float | None
     """Null if it could not be computed."""
@@ -70,6 +84,13 @@ class ConfusionMatrix(FrozenModel):
     """The best run."""
 
 
+class LeakedRows(NamedTuple):
+    """Evaluated rows whose text is also a training row's, out of all evaluated rows."""
+
+    rows: int
+    total: int
+
+
 @dataclass(frozen=True)
 class JobResults:
     """Everything a report is built from. ``runs`` are the main runs by index, without pilots."""
@@ -83,6 +104,8 @@ class JobResults:
     best_run_id: str | None = None
     """The run with the best validation score, once there is one."""
     fine_tuned_model: str | None = None
+    publication: Publication | None = None
+    """What the job has published, and the ensemble's scores; None before, and for older jobs."""
     evaluation_rows: int | None = None
     """Rows of the split on which the score is measured."""
     confusion_matrix: ConfusionMatrix | None = None
@@ -93,6 +116,10 @@ class JobResults:
     """Early discard of the job: ``start`` runs began, and at ``at_step`` the most promising
     were kept.
     """
+    warnings: tuple[JobWarning, ...] = ()
+    """What the job's plan and its workers warn of."""
+    leak: LeakedRows | None = None
+    """Evaluated rows whose text is also a training row's."""
     diagnosis: tuple[str, ...] = ()
     """Findings over the runs (``shared.report.diagnosis``)."""
     detailed: bool = False
@@ -109,17 +136,24 @@ class DegenerateRate(FrozenModel):
 class Verdict(FrozenModel):
     code: str
     """Stable machine-readable code."""
-    text: str
+    text: Prose
     """The conclusion in words."""
 
 
 class Caution(FrozenModel):
-    """One of ``warnings``: what to know before relying on the numbers, or why a number is null."""
+    """One of ``warnings``: what to know before relying on the numbers, or why a number is null.
+
+    Build it with ``shared.report.cautions.make_caution``, which knows the severity of a code.
+    """
 
     code: str
     """Stable machine-readable code."""
-    message: str
+    message: Prose
     """Explanation for people."""
+    severity: Severity = "medium"
+    """``high``: the scores do not measure what they seem to, or training cannot have worked;
+    ``medium``: they are less certain than they look; ``low``: how something was read or decided.
+    """
 
 
 class ReportedRun(FrozenModel):
@@ -166,6 +200,10 @@ class StabilityReport(FrozenModel):
     """Mean of the scores; null without scores."""
     std: float | None
     """Sample standard deviation (n - 1 in the denominator)."""
+    equal_scores: EqualScores | None = None
+    """What remains possible although ``std`` is 0; null if the scores differ or there are fewer
+    than two.
+    """
     min: float | None
     """Lowest score; null without scores."""
     q1: float | None
@@ -177,7 +215,9 @@ class StabilityReport(FrozenModel):
     max: float | None
     """Highest score; null without scores."""
     ci95: Interval | None
-    """Student's t interval of the mean over seeds. It says nothing about other rows."""
+    """Student's t interval of the mean over seeds, within the metric's range. It says nothing about
+    other rows, and has no width if all scores are equal: see ``equal_scores``.
+    """
     bootstrap_ci95: Interval | None
     """Percentile bootstrap interval of the mean, 10,000 resamples with a fixed random seed."""
     degenerate: int
@@ -194,22 +234,41 @@ class StabilityReport(FrozenModel):
     """Best run by validation score; null until a run has succeeded."""
     fine_tuned_model: str | None
     """ID of the published model; null until the job has succeeded."""
+    best_run_score: float | None = None
+    """Score of the best run by validation on the report's split; null without one."""
+    ensemble: EnsembleScores | None = None
+    """Scores of the mean prediction of the sound runs, on the same rows; null before the job has
+    succeeded, and with fewer than two sound runs.
+    """
+    distilled: DistilledScores | None = None
+    """Scores of the model distilled from the ensemble; null unless the job was asked for one."""
+    published: PublishedScore | None = None
+    """What the published model answers with, and its score; null until there is one."""
     baselines: list[Baseline]
     """Scores without fine-tuning."""
     evaluation_rows: int | None
     """Number of rows of the split."""
     score_standard_error: float | None
-    """Binomial standard error of the mean score, from the number of rows it was measured on;
-    null unless the metric is a share of rows.
+    """Standard error of the mean score from the number of rows it was measured on: half the width
+    of ``rows_ci95`` over 1.96, so not 0 even if all rows are right. Null unless the metric is a
+    share of rows.
+    """
+    rows_ci95: Interval | None = None
+    """Wilson's interval of the mean score, from the number of rows it was measured on; null unless
+    the metric is a share of rows.
     """
     verdict: Verdict
     """The conclusion of the report."""
     warnings: list[Caution]
-    """What to know before relying on the numbers."""
+    """What to know before relying on the numbers, the worst first: the cautions of the job's plan,
+    data, pilots and runs.
+    """
     diagnosis: list[str]
     """Problems over the runs, with evidence and the setting to try; empty if there are none."""
     confusion_matrix: ConfusionMatrix | None
     best_of_n: BestOfN | None = None
+    average: AverageScores | None = None
+    """What averaging checkpoints has changed; null unless the recipe averages them."""
     variance: VarianceSplit | None = None
     learning_curve: LearningCurve | None = None
     early_discard: DiscardEffect | None = None

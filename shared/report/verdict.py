@@ -16,8 +16,12 @@ unstable                  the standard deviation over the seeds is above ``STABL
 not_better_than_baseline  the standard deviation is small, but the mean's 95% interval reaches
                           down to the best baseline
 some_failed               the standard deviation is small, but a run failed and is missing from it
+too_few_rows              all scores are equal, but one other prediction in a single seed would
+                          put the standard deviation above ``STABLE_STD``
 stable                    none of these
 ========================  =========================================================================
+
+Many leaked rows turn the verdict afterwards (``shared.report.leakage``).
 """
 
 from shared.report.distribution import std_interval, wilson_interval
@@ -25,14 +29,20 @@ from shared.report.findings import ReportFindings
 from shared.report.formatting import (
     capitalize_first,
     choose_verb,
-    format_baseline,
     format_count,
     format_fraction,
-    format_interval,
     format_number,
     format_percent,
+    format_spread,
 )
+from shared.report.leakage import qualify_by_leak
+from shared.report.published import format_published_model
 from shared.report.schemas import Verdict
+from shared.report.verdict_notes import (
+    format_baseline_comparison,
+    format_baseline_score,
+    format_missing_runs,
+)
 
 STABLE_STD = 0.02
 """Two points of whatever the metric is (a share, a correlation, R²): a convention of this
@@ -48,6 +58,12 @@ MIN_SEEDS = 5
 
 def decide_report_verdict(findings: ReportFindings) -> Verdict:
     """Apply the first rule that fits (module docstring)."""
+    verdict = qualify_by_leak(findings, _judge_runs(findings))
+    published = "" if findings.open_runs else format_published_model(findings.results)
+    return verdict.model_copy(update={"text": verdict.text + published})
+
+
+def _judge_runs(findings: ReportFindings) -> Verdict:
     for rule in (
         _judge_open_runs,
         _judge_degenerate_runs,
@@ -81,11 +97,11 @@ def _judge_degenerate_runs(findings: ReportFindings) -> Verdict | None:
     meaning = f"{_format_degenerate(findings, 'run')}: {_describe_degenerate(findings)}."
     if findings.degenerate < findings.n:
         return _judge_some_degenerate(findings, meaning)
-    std = format_number(findings.distribution.std)
+    std = format_spread(findings.distribution.std)
     return Verdict(
         code="all_degenerate",
         text=f"{meaning} Nothing was learned: scores that agree for this reason (std {std}) do "
-        "not show stability. Train longer or at a higher rate.",
+        "not show stability.",
     )
 
 
@@ -96,8 +112,8 @@ def _judge_some_degenerate(findings: ReportFindings, meaning: str) -> Verdict:
         code="some_degenerate",
         text=f"{meaning} Of all seeds, {format_percent(rate[0])} to {format_percent(rate[1])} may "
         f"be degenerate (95%). Over these seeds: {findings.format_scores()}. Do not rely on a "
-        f"single run of this recipe.{_format_missing_runs(findings)}"
-        + _format_baseline_comparison(findings),
+        f"single run of this recipe.{format_missing_runs(findings)}"
+        + format_baseline_comparison(findings),
     )
 
 
@@ -143,13 +159,13 @@ def _judge_baselines(findings: ReportFindings) -> Verdict | None:
     ]
     if not ahead:
         return None
-    better = " and ".join(_format_baseline_score(score, name) for score, name in ahead)
+    better = " and ".join(format_baseline_score(score, name) for score, name in ahead)
     meaning = "Fine-tuning does not pay off here, at least with this recipe"
     if any(name == "majority" for _, name in ahead):
         meaning = "The model has learned nothing useful"
     text = (
         f"Not better than {better} on the same rows: {findings.format_scores()}. {meaning}."
-        f"{_format_missing_runs(findings)}"
+        f"{format_missing_runs(findings)}"
     )
     return Verdict(code="not_better_than_baseline", text=text)
 
@@ -161,80 +177,77 @@ def _judge_seed_count(findings: ReportFindings) -> Verdict | None:
         code="not_enough_seeds",
         text=f"{capitalize_first(findings.format_scores())}. "
         f"{format_count(findings.scored_runs, 'seed')} cannot show whether this is stable; at "
-        f"least {MIN_SEEDS} are needed.{_format_missing_runs(findings)}"
-        f"{_format_baseline_comparison(findings)}",
+        f"least {MIN_SEEDS} are needed.{_format_equal_scores(findings)}"
+        f"{format_missing_runs(findings)}{format_baseline_comparison(findings)}",
     )
+
+
+def _format_equal_scores(findings: ReportFindings) -> str:
+    text = findings.format_equal_scores()
+    return f" {text}" if text else ""
 
 
 def _judge_spread(findings: ReportFindings) -> Verdict:
     """Judge at least ``MIN_SEEDS`` scores without a degenerate run by their spread."""
     std = findings.distribution.std
     assert std is not None, "fewer than two scores were ruled out before"
-    baseline = _format_baseline_comparison(findings)
-    scores, interval = findings.format_scores(), _format_std_interval(std, findings.scored_runs)
+    baseline = format_baseline_comparison(findings)
+    scores, precision = findings.format_scores(), _format_precision(findings, std)
     limit = f"{format_number(STABLE_STD)}, the limit for stable"
     if std > STABLE_STD:
         code = "unstable"
-        text = f"The score depends on the seed: {scores}; the std is above {limit}. {interval}."
+        text = f"The score depends on the seed: {scores}; the std is above {limit}. {precision}"
     else:
         code = _choose_stable_code(findings, baseline)
         text = (
-            f"The seeds agree: {scores}; the std is within {limit}. {interval}, and up to "
+            f"The seeds agree: {scores}; the std is within {limit}. {precision} Up to "
             f"{_format_highest_degenerate_rate(findings)} of all seeds may still be degenerate."
         )
-    return Verdict(code=code, text=text + _format_missing_runs(findings) + baseline)
+        if code == "too_few_rows":
+            text = f"{_format_too_few_rows(findings)} {precision}"
+    return Verdict(code=code, text=text + format_missing_runs(findings) + baseline)
 
 
 def _choose_stable_code(findings: ReportFindings, baseline: str) -> str:
     if baseline:
         return "not_better_than_baseline"
-    return "some_failed" if findings.failed else "stable"
+    if findings.failed:
+        return "some_failed"
+    return "too_few_rows" if _compute_smallest_visible_std(findings) > STABLE_STD else "stable"
 
 
-def _format_std_interval(std: float, seeds: int) -> str:
+def _compute_smallest_visible_std(findings: ReportFindings) -> float:
+    """Compute the std if one seed of equal scores predicted one row differently: a smaller spread
+    would show as 0. Metrics that are no share of rows change by about as much. It is 0 for
+    scores that differ, and for predicted numbers.
+    """
+    rows = findings.results.evaluation_rows
+    if findings.equal_scores is None or findings.results.regression or not rows:
+        return 0.0
+    return float(1 / rows / findings.scored_runs**0.5)
+
+
+def _format_too_few_rows(findings: ReportFindings) -> str:
+    results = findings.results
+    rows = format_count(results.evaluation_rows or 0, f"{results.split} row")
+    return (
+        f"{rows} cannot show whether this is stable: {findings.format_scores()}, but one other "
+        "prediction in a single seed would give a std of about "
+        f"{format_number(_compute_smallest_visible_std(findings))}, above "
+        f"{format_number(STABLE_STD)}, the limit for stable."
+    )
+
+
+def _format_precision(findings: ReportFindings, std: float) -> str:
     """Say how precisely so many seeds determine the spread."""
-    low, high = (format_number(bound) for bound in std_interval(std, seeds))
-    return f"With {seeds} seeds, its 95% interval is {low} to {high} (for normal scores)"
+    if findings.equal_scores is not None:
+        return findings.format_equal_scores()
+    seeds = findings.scored_runs
+    low, high = map(format_spread, std_interval(std, seeds, findings.results.metric))
+    return f"With {seeds} seeds, its 95% interval is {low} to {high} (for normal scores)."
 
 
 def _format_highest_degenerate_rate(findings: ReportFindings) -> str:
     rate = wilson_interval(0, findings.n)
     assert rate is not None, "no run at all was ruled out before"
     return format_percent(rate[1])
-
-
-def _format_missing_runs(findings: ReportFindings) -> str:
-    text = ""
-    if findings.failed:
-        verb = choose_verb(findings.failed, "is", "are")
-        text += (
-            f" {format_count(findings.failed, 'run')} failed and {verb} missing from these numbers."
-        )
-    if findings.discarded:
-        verb = choose_verb(findings.discarded, "was", "were")
-        text += (
-            f" {format_count(findings.discarded, 'run')} {verb} discarded early; the numbers cover "
-            "only the kept runs."
-        )
-    return text
-
-
-def _format_baseline_comparison(findings: ReportFindings) -> str:
-    """Compare with the best baseline; empty if the mean is clearly above it."""
-    mean, bounds = findings.distribution.mean, findings.distribution.ci95
-    if mean is None or not findings.baselines:
-        return ""
-    score, name = findings.baselines[0]
-    baseline = _format_baseline_score(score, name)
-    if mean <= score:
-        return f" The mean is not above {baseline}."
-    if bounds is None or bounds[0] > score:
-        return ""
-    return (
-        f" It is not shown to be better than {baseline}: the mean's 95% interval is "
-        f"{format_interval(bounds)}."
-    )
-
-
-def _format_baseline_score(score: float, name: str) -> str:
-    return f"{format_baseline(name)} ({format_number(score)})"

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 
+from shared.report.base import Interval
+from shared.report.cautions import make_caution, merge_cautions
+from shared.report.distribution import Z95
 from shared.report.findings import ReportFindings
 from shared.report.formatting import (
     capitalize_first,
     choose_verb,
     format_count,
     format_fraction,
+    format_interval,
     format_number,
+    format_percent,
 )
+from shared.report.published import build_ensemble_scores
 from shared.report.schemas import Caution, JobResults
 from shared.report.verdict import STABLE_STD
 
@@ -20,7 +26,8 @@ FAILED_RUNS_PREDICATE = (
 
 
 def build_warnings(findings: ReportFindings) -> list[Caution]:
-    return [
+    """Return every caution of the job: those it was stored with, and those of its runs."""
+    found = [
         *_warn_missing_runs(findings),
         *_warn_undefined_scores(findings),
         *_warn_single_score(findings),
@@ -28,8 +35,10 @@ def build_warnings(findings: ReportFindings) -> list[Caution]:
         *_warn_same_rows(findings),
         *_warn_few_rows(findings),
         *_warn_selection_effect(findings),
+        *_warn_denied_ensemble(findings),
         *_warn_dependent_folds(findings),
     ]
+    return merge_cautions(findings.results.warnings, found)
 
 
 def _warn_missing_runs(findings: ReportFindings) -> Iterator[Caution]:
@@ -41,7 +50,7 @@ def _warn_missing_runs(findings: ReportFindings) -> Iterator[Caution]:
     ):
         if amount:
             runs = capitalize_first(format_fraction(amount, findings.results.planned, "run"))
-            yield Caution(code=code, message=f"{runs} {predicate}")
+            yield make_caution(code=code, message=f"{runs} {predicate}")
 
 
 def _describe_open_runs(findings: ReportFindings) -> str:
@@ -80,14 +89,14 @@ def _describe_kept_runs(findings: ReportFindings) -> str:
 def _warn_undefined_scores(findings: ReportFindings) -> Iterator[Caution]:
     without = findings.n - findings.scored_runs
     if findings.n == 0:
-        yield Caution(
+        yield make_caution(
             code="undefined_statistics",
             message="No run has succeeded, so mean, std, quartiles and intervals are null.",
         )
     elif without:
         runs = format_fraction(without, findings.n, "succeeded run")
         covered = f"the other {findings.scored_runs}" if findings.scored_runs else "no run"
-        yield Caution(
+        yield make_caution(
             code="undefined_scores",
             message=f"{findings.results.metric} is undefined for {runs}. n counts all "
             f"succeeded runs; the distribution covers {covered}.",
@@ -96,7 +105,7 @@ def _warn_undefined_scores(findings: ReportFindings) -> Iterator[Caution]:
 
 def _warn_single_score(findings: ReportFindings) -> Iterator[Caution]:
     if findings.scored_runs == 1:
-        yield Caution(
+        yield make_caution(
             code="undefined_statistics",
             message="A single score has no spread, so std, ci95 and bootstrap_ci95 are null. Run "
             "more seeds.",
@@ -104,21 +113,25 @@ def _warn_single_score(findings: ReportFindings) -> Iterator[Caution]:
 
 
 def _warn_zero_spread(findings: ReportFindings) -> Iterator[Caution]:
-    if findings.distribution.std == 0:
-        yield Caution(
+    if (equal := findings.equal_scores) is not None:
+        scores = "Both" if findings.scored_runs == 2 else f"All {findings.scored_runs}"
+        yield make_caution(
             code="zero_spread",
-            message=f"All {findings.scored_runs} scores are equal, so std is 0 and the interval "
-            "of the mean has no width. This does not mean that the score is exact.",
+            message=f"{scores} scores are equal, so std is 0 and the intervals of the mean have no "
+            "width. This does not mean that other seeds score the same: up to "
+            f"{format_percent(equal.differing_share)} of all seeds may differ (95% bound).",
         )
 
 
 def _warn_same_rows(findings: ReportFindings) -> Iterator[Caution]:
-    if findings.results.split == "validation" and findings.scored_runs:
-        yield Caution(
+    if findings.results.split == "validation" and (findings.scored_runs or findings.open_runs):
+        scored = build_ensemble_scores(findings.results)
+        ensemble = "" if scored is None else ", that of their ensemble included,"
+        yield make_caution(
             code="checkpoint_chosen_on_same_rows",
-            message="Each run's checkpoint was chosen by its score on these validation rows, so "
-            "the scores are somewhat too high. For unbiased scores, add a test file or a test "
-            "fraction.",
+            message="Each run's checkpoint is chosen by its score on these validation rows, so "
+            f"the scores{ensemble} are somewhat too high. For unbiased scores, add a test file or "
+            "a test fraction.",
         )
 
 
@@ -129,31 +142,45 @@ def _warn_few_rows(findings: ReportFindings) -> Iterator[Caution]:
     results, mean = findings.results, findings.distribution.mean
     if not results.evaluation_rows or mean is None:
         return
-    error, statement = _estimate_error_from_rows(
-        results, results.evaluation_rows, mean, findings.standard_error
+    statement = (
+        _describe_row_error(results, results.evaluation_rows, mean)
+        if findings.rows_interval is None
+        else _describe_row_interval(results.metric, mean, findings.rows_interval)
     )
-    if error > STABLE_STD:
+    if statement:
         rows = format_count(results.evaluation_rows, f"{results.split} row")
-        yield Caution(
+        yield make_caution(
             code="small_evaluation_set",
-            message=f"The scores are measured on {rows}. {statement} {format_number(error)} from "
-            "the choice of rows alone, which the intervals over seeds do not include.",
+            message=f"The scores are measured on {rows}. {statement} from the choice of rows "
+            "alone, which the intervals over seeds do not include.",
         )
 
 
-def _estimate_error_from_rows(
-    results: JobResults, rows: int, mean: float, known: float | None
-) -> tuple[float, str]:
-    """Return the standard error, and the beginning of a sentence that ends with it."""
+def _describe_row_interval(metric: str, mean: float, bounds: Interval) -> str:
+    """Describe an interval that reaches far from the mean; empty for another. A score near 0 or 1
+    has an interval that reaches far to one side only.
+    """
+    reach = max(mean - bounds[0], bounds[1] - mean)
+    if reach <= Z95 * STABLE_STD:
+        return ""
     score = format_number(mean)
-    if known is not None:
-        return known, f"A mean {results.metric} of {score} has a standard error of"
+    return f"A mean {metric} of {score} has a 95% interval of {format_interval(bounds)}"
+
+
+def _describe_row_error(results: JobResults, rows: int, mean: float) -> str:
+    """Describe a standard error that is large; empty for another."""
     if results.regression:
-        # of a correlation of normal variables (Fisher 1915); a rough guide for R² as well
-        error = (1 - min(mean**2, 1.0)) / rows**0.5
-        return error, f"A correlation of {score} has a standard error of about"
-    error = 0.5 / rows**0.5  # of an accuracy of one half, the worst case
-    return error, "With so few rows, even accuracy has a standard error of up to"
+        # of a correlation of normal variables (Fisher 1915); a rough guide for R² as well. That of
+        # a correlation of 1 would be 0, so no more counts than the lower end of Wilson's interval
+        # of a share of 1
+        strength = max(mean, 0.0) if results.metric == "r2" else abs(mean)
+        correlation = min(strength, rows / (rows + Z95**2))
+        error = (1 - correlation**2) / rows**0.5
+        text = f"A mean {results.metric} of {format_number(mean)} has a standard error of about"
+    else:
+        error = 0.5 / rows**0.5  # of an accuracy of one half, the worst case
+        text = "With so few rows, even accuracy has a standard error of up to"
+    return f"{text} {format_number(error)}" if error > STABLE_STD else ""
 
 
 def _warn_selection_effect(findings: ReportFindings) -> Iterator[Caution]:
@@ -166,7 +193,7 @@ def _warn_selection_effect(findings: ReportFindings) -> Iterator[Caution]:
     if results.split != "validation" or findings.scored_runs < 2 or score is None or mean is None:
         return
     if score > mean:
-        yield Caution(
+        yield make_caution(
             code="selection_effect",
             message=f"The best run's score of {format_number(score)} is the highest of "
             f"{findings.scored_runs} on the rows that chose it, {format_number(score - mean)} "
@@ -174,10 +201,22 @@ def _warn_selection_effect(findings: ReportFindings) -> Iterator[Caution]:
         )
 
 
+def _warn_denied_ensemble(findings: ReportFindings) -> Iterator[Caution]:
+    publication = findings.results.publication
+    if publication is None or not publication.denied:
+        return
+    is_distilled = publication.wanted == "distilled"
+    yield make_caution(
+        code="distilled_not_published" if is_distilled else "ensemble_not_published",
+        message="The best run is published instead of "
+        f"{'a distilled model' if is_distilled else 'the ensemble'}. {publication.reason}",
+    )
+
+
 def _warn_dependent_folds(findings: ReportFindings) -> Iterator[Caution]:
     folds = {run.fold for run in findings.results.runs if run.fold is not None}
     if len(folds) > 1:
-        yield Caution(
+        yield make_caution(
             code="dependent_folds",
             message=f"The runs cover {len(folds)} folds, whose training rows overlap. Their "
             "scores are not independent, so the intervals of the mean are somewhat too narrow "

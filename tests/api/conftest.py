@@ -1,6 +1,5 @@
 """Fixtures: the real application in the test process, with a database and no worker."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.infra.settings import Settings
+from tests.api_settings import provide_settings
 from tests.conftest import new_database
 from tests.make import review_csv
-from tests.servers import redis_server
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -22,19 +20,9 @@ def settings(
 ) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("api")
     url = new_database(request, request.param, home)
-    apply_migrations(url)
-    with (
-        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
-        redis_server(Path(folder)) as redis,
-    ):
-        yield Settings(
-            home=home,
-            database_url=url,
-            redis_url=redis.url,
-            model_dirs=str(model_dir),
-            max_upload_bytes=300_000,
-            max_request_bytes=100_000,
-        )
+    limits = {"max_upload_bytes": 300_000, "max_request_bytes": 100_000}
+    with provide_settings(home, model_dir, url, **limits) as provided:
+        yield provided
 
 
 @pytest.fixture(scope="module")

@@ -81,9 +81,9 @@ def test_more_than_the_maximum_steps_are_refused(http: TestClient) -> None:
     "after",
     ["ftevent-" + "f" * 22, "ftevent-" + "f" * 16, "ftevent-zz", "x", "ftevent-+00000000000000f"],
 )
-def test_an_unknown_event_cursor_gives_an_empty_page(
+def test_a_cursor_that_cannot_be_an_event_is_refused(
     http: TestClient, file_id: str, after: str
 ) -> None:
     job = create_job(http, file_id).json()
     response = http.get(f"{JOBS}/{job['id']}/events", params={"after": after})
-    assert (response.status_code, response.json()["data"]) == (200, [])
+    assert get_error(response) == (400, "invalid_request", "after")

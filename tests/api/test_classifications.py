@@ -1,30 +1,103 @@
 """Limits of classification; ``tests.flow.test_classifications`` tests the predictions."""
 
-from contextlib import ExitStack
-from pathlib import Path
+import asyncio
+import threading
+from collections.abc import Callable
 
 import pytest
+from starlette.types import Message
 
 from api.classifications.batches import check_throughput
-from api.classifications.loaded_models import MAX_CONCURRENT_REQUESTS, ModelServer
-from shared.domain.errors import InvalidValue, ServiceBusy
-from shared.infra.settings import Settings
-from shared.infra.storage import Storage
+from api.classifications.client_watch import ClientWatch
+from api.classifications.lookup_cache import LookupCache
+from api.classifications.schemas import ClassificationRequest, Input, TextPair
+from shared.domain.errors import InvalidValue, ModelNotFound
 from shared.timings import CLASSIFICATION_LIMIT_S
 
 
-def test_requests_beyond_the_limit_get_429(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    server = ModelServer(settings, Storage(settings.resolved_storage_url))
-    with ExitStack() as admitted:
-        for _ in range(MAX_CONCURRENT_REQUESTS):
-            admitted.enter_context(server.admit_request())
-        with pytest.raises(ServiceBusy) as refused, server.admit_request():
-            pass
-    assert refused.value.status == 429
-    assert refused.value.headers == {"retry-after": "1"}
-    with server.admit_request():  # the others have ended
-        pass
+@pytest.mark.parametrize(
+    ("texts", "is_long"),
+    [
+        ("a text", False),
+        (TextPair(text_a="a", text_b="b"), False),
+        (["a"] * 32, False),
+        (["a"] * 33, True),
+        ("a" * 32_001, True),
+        ([TextPair(text_a="a" * 20_000, text_b="b" * 20_000)], True),
+    ],
+)
+def test_long_requests_do_not_take_the_threads_of_short_ones(
+    texts: Input | list[Input], is_long: bool
+) -> None:
+    assert ClassificationRequest(model="ft:a", input=texts).is_long is is_long
+
+
+def test_a_closed_connection_is_noticed_while_the_work_runs() -> None:
+    closed = asyncio.Event()
+
+    async def receive() -> Message:
+        await closed.wait()
+        return {"type": "http.disconnect"}
+
+    def work(is_gone: Callable[[], bool], started: threading.Event) -> bool:
+        started.set()
+        end = threading.Event()
+        return any(is_gone() or end.wait(0.01) for _ in range(6000))
+
+    async def serve() -> None:
+        started = threading.Event()
+        with ClientWatch(receive) as client:
+            working = asyncio.create_task(asyncio.to_thread(work, client.is_gone, started))
+            while not started.is_set():
+                await asyncio.sleep(0.01)
+            assert not client.is_gone()
+            closed.set()
+            assert await working
+
+    asyncio.run(serve())
+
+
+class Reader:
+    """Reads a number that counts its readings, unless it is told to fail."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.fails = False
+
+    def read(self) -> int:
+        if self.fails:
+            raise ModelNotFound("gone")
+        self.count += 1
+        return self.count
+
+
+def test_a_lookup_is_read_again_once_it_expires_and_after_a_deletion() -> None:
+    reader, cache = Reader(), LookupCache[int](lifetime_s=3600.0)
+    assert [cache.get("a", reader.read) for _ in range(3)] == [1, 1, 1]
+    assert cache.get("b", reader.read) == 2
+    cache.clear()
+    assert cache.get("a", reader.read) == 3
+    reader.fails = True
+    assert cache.get("a", reader.read) == 3
+    with pytest.raises(ModelNotFound):
+        cache.get("c", reader.read)
+
+    reader, cache = Reader(), LookupCache[int](lifetime_s=0.0)
+    assert [cache.get("a", reader.read) for _ in range(3)] == [1, 2, 3]
+    reader.fails = True
+    with pytest.raises(ModelNotFound):
+        cache.get("a", reader.read)
+
+
+def test_a_lookup_that_was_read_before_a_deletion_is_not_kept() -> None:
+    reader, cache = Reader(), LookupCache[int](lifetime_s=3600.0)
+
+    def read_while_deleted() -> int:
+        cache.clear()
+        return reader.read()
+
+    assert cache.get("a", read_while_deleted) == 1
+    assert cache.get("a", reader.read) == 2
 
 
 def test_a_file_that_takes_longer_than_the_timeout_is_refused() -> None:

@@ -7,7 +7,8 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
 from shared.infra.settings import Settings
-from shared.infra.storage import Storage, build_log_key
+from shared.infra.storage import Storage
+from shared.infra.storage_keys import build_log_key
 from tests.api.job_requests import JOBS, create_job, fail_job, get_refusal
 
 

@@ -12,7 +12,7 @@ from shared.db.workers import Workers
 from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
-GIVEN = {"reinit_layers": 1, "max_steps": 40, "precision": "float32"}
+GIVEN = {"reinit_layers": 1, "max_steps": 40, "precision": "float32", "learning_rate": 6.4e-4}
 
 
 def build_request(file_id: str, **changes: Any) -> dict[str, Any]:
@@ -51,10 +51,18 @@ def test_pilots_and_their_candidates_are_shown(http: TestClient, file_id: str) -
         JOBS, params={"dry_run": "1"}, json=build_request(file_id, recipe={"max_steps": 40})
     ).json()
     assert dry["resolved_recipe"] is None
-    assert [candidate["reinit_layers"] for candidate in dry["pilots"]["candidates"]] == [0, 1, 2]
-    purposes = [run["purpose"] for run in dry["runs"]]
-    assert purposes == ["pilot"] * 6 + ["main"] * 5
-    assert dry["estimate"]["steps"] == 11 * 40
+    networks = [(one["pooling"], one["reinit_layers"]) for one in dry["pilots"]["candidates"]]
+    assert networks == [("family", 1), ("mean", 0), ("family", 0)]
+    purposes = [(run["purpose"], run["total_steps"]) for run in dry["runs"]]
+    assert purposes == [("pilot", 20)] * 3 + [("main", 40)] * 5
+    assert (dry["pilots"]["limit"], dry["estimate"]["steps"]) == (200, 3 * 20 + 200)
+
+
+def test_runs_that_early_discard_stops_pay_for_fewer_pilots(http: TestClient, file_id: str) -> None:
+    discard = {"start": 20, "keep": 5, "at_fraction": 0.2}
+    request = build_request(file_id, recipe={"max_steps": 40}, early_discard=discard)
+    dry = http.post(JOBS, params={"dry_run": "1"}, json=request).json()
+    assert dry["pilots"]["limit"] == (5 + 15 * 0.2) * 40
 
 
 def test_a_dry_run_refuses_what_a_creation_refuses(http: TestClient, file_id: str) -> None:

@@ -12,7 +12,7 @@ from api.jobs.presenting import event_stream
 from shared.db.events import Events, format_event_id
 from shared.db.session import Database
 from shared.db.tables import Event, Job
-from shared.domain.errors import TooManyStreams
+from shared.domain.limit_errors import TooManyStreams
 from tests.make import review_csv
 from tests.servers import wait_until
 from tests.stack import EVENT_STREAMS, Stack
@@ -123,7 +123,7 @@ def test_a_disconnected_client_releases_its_stream(shared_stack: Stack) -> None:
     job = shared_stack.create(
         shared_stack.upload(review_csv(40))["id"],
         model="tiny-bert",
-        recipe={"max_steps": 100_000, "reinit_layers": 1},
+        recipe={"max_steps": 100_000, "reinit_layers": 1, "learning_rate": 6.4e-4},
     )
     path = f"http://127.0.0.1:{shared_stack.port}{JOBS}/{job['id']}/events"
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 JOBS = "/v1/fine_tuning/jobs"
 REQUEST: dict[str, Any] = {
     "model": "tiny-bert",
-    "recipe": {"max_steps": 40, "reinit_layers": 1},
+    "recipe": {"max_steps": 40, "reinit_layers": 1, "learning_rate": 6.4e-4},
     "runs": {"seeds": [4, 9]},
 }
 

@@ -1,11 +1,15 @@
 """Job requests that are refused: status, code, the offending field, and the message."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.test_jobs import GIVEN, create
+from tests.encoders.small_folders import build_config, write_model
 from tests.make import csv_bytes, review_csv
 
 REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
@@ -61,7 +65,7 @@ REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
         "recipe.class_weights",
         "invalid_value",
     ),
-    ({"recipe": {"class_weights": {"good": 0.0}}}, "recipe.class_weights", "invalid_request"),
+    ({"recipe": {"class_weights": {"good": 0.0}}}, "recipe.class_weights.good", "invalid_request"),
     ({"split": {"k": 5}}, "split.k", "invalid_value"),
     ({"split": {"mode": "kfold", "k": 1}}, "split.k", "invalid_request"),
     (
@@ -97,6 +101,30 @@ def test_an_invalid_request_names_the_field(
     assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
     assert set(error) == {"message", "type", "param", "code"}
     assert error["message"].endswith(".")
+
+
+def test_a_job_of_an_unfit_model_is_refused_before_anything_is_queued(
+    http: TestClient, file_id: str, model_dir: Path
+) -> None:
+    folder = write_model(model_dir / "unfit")
+    try:
+        (folder / "config.json").write_text(json.dumps(build_config(hidden_size=10**9)))
+        answer = create(http, file_id, model="unfit", metadata={"about": "unfit"})
+        assert "unfit" not in {model["id"] for model in http.get("/v1/models").json()["data"]}
+    finally:
+        shutil.rmtree(folder)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (
+        400,
+        "model_not_allowed",
+        "model",
+    )
+    assert error["message"] == (
+        "unfit has an impossible config.json: hidden_size must be at most 32,768. "
+        "Copy the config.json of the original model."
+    )
+    jobs = http.get("/v1/fine_tuning/jobs", params={"metadata[about]": "unfit"}).json()["data"]
+    assert jobs == []
 
 
 def test_an_unknown_file_is_not_found(http: TestClient, file_id: str) -> None:

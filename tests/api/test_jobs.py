@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from tests.make import review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
-GIVEN = {"reinit_layers": 1, "max_steps": 40}
+GIVEN = {"reinit_layers": 1, "max_steps": 40, "learning_rate": 6.4e-4}
 """A recipe without automatic settings, which needs no pilots."""
 
 
@@ -24,16 +24,17 @@ def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, fi
         True,
         True,
     )
-    assert recipe["learning_rate"] == pytest.approx(2e-5 * 1024 / 32, rel=0.01)
-    assert (recipe["max_steps"], recipe["reinit_layers"]) == (40, 1)
-    assert set(job["recipe_notes"]) == {"learning_rate", "precision"}
+    assert GIVEN.items() <= recipe.items()
+    head = {"pooling", "pair_encoding", "head_first"}  # automatic in the preset
+    assert set(job["recipe_notes"]) == head | {"precision"}
     assert job["recipe_notes"]["precision"].startswith(f"{recipe['precision']}: ")
     assert job["recipe"] == GIVEN
     assert (job["pilots"], job["early_discard"]) == (None, None)
     assert job["dataset"]["rows"] == {"train": 32, "validation": 8, "test": 0}
     assert job["seed"] == 5
     assert job["runs_summary"]["total"] == 5
-    assert [warning["code"] for warning in job["warnings"]] == ["small_validation_set"]
+    codes = [warning["code"] for warning in job["warnings"]]
+    assert codes == ["small_validation_set", "checkpoint_chosen_on_same_rows"]
     assert http.get(f"{JOBS}/{job['id']}").json()["resolved_recipe"] == recipe
     runs = http.get(f"{JOBS}/{job['id']}/runs").json()
     assert [run["seed"] for run in runs["data"]] == [5, 6, 7, 8, 9]
@@ -61,11 +62,22 @@ def test_the_conventional_recipe_is_the_2019_control(http: TestClient, file_id: 
     assert (recipe["num_train_epochs"], recipe["max_steps"]) == (3.0, 3)
 
 
-def test_the_learning_rate_is_the_same_under_every_preset(http: TestClient, file_id: str) -> None:
+def test_the_rule_of_the_learning_rate_is_the_same_under_every_preset(
+    http: TestClient, file_id: str
+) -> None:
     presets = ("stabilized", "conventional", "debiased", "reinit", "longer")
     jobs = [create(http, file_id, recipe={"preset": name}).json() for name in presets]
     recipes = [job["resolved_recipe"] or job["pilots"]["rule"] for job in jobs]
-    assert len({recipe["learning_rate"] for recipe in recipes}) == 1
+    [rate] = {recipe["learning_rate"] for recipe in recipes}
+    assert rate == pytest.approx(2e-5 * 1024 / 32, rel=0.01)
+    searched = [job["recipe"]["preset"] for job in jobs if has_searched_rate(job)]
+    assert searched == ["stabilized"]
+    asked = create(http, file_id, recipe={"preset": "conventional", "learning_rate": "auto"}).json()
+    assert asked["pilots"]["automatic"] == ["learning_rate"]
+
+
+def has_searched_rate(job: dict[str, Any]) -> bool:
+    return job["pilots"] is not None and "learning_rate" in job["pilots"]["automatic"]
 
 
 def test_an_unsupported_setting_is_refused_if_requested_and_dropped_from_a_preset(
@@ -75,9 +87,7 @@ def test_an_unsupported_setting_is_refused_if_requested_and_dropped_from_a_prese
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "recipe.reinit_pooler"
     assert "no pre-trained pooler" in refused.json()["error"]["message"]
-    job = create(
-        http, file_id, model="tiny-roberta", recipe={"reinit_layers": 1, "max_steps": 9}
-    ).json()
+    job = create(http, file_id, model="tiny-roberta", recipe=GIVEN).json()
     assert job["resolved_recipe"]["reinit_pooler"] is False
     assert "no pre-trained pooler" in job["recipe_notes"]["reinit_pooler"]
 

@@ -23,7 +23,7 @@ def test_a_claim_and_a_request_do_not_deadlock(
     request = {
         "training_file": file_id,
         "model": "tiny-bert",
-        "recipe": {"max_steps": 40, "reinit_layers": 1},
+        "recipe": {"max_steps": 40, "reinit_layers": 1, "learning_rate": 6.4e-4},
     }
     job_id = http.post(JOBS, json={**request, "runs": {"num_seeds": 2}}).json()["id"]
     run_id = http.get(f"{JOBS}/{job_id}/runs").json()["data"][0]["id"]

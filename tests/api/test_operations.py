@@ -15,7 +15,7 @@ def create_job(http: TestClient, file_id: str, seeds: int) -> str:
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
-        "recipe": {"max_steps": 40, "reinit_layers": 1},
+        "recipe": {"max_steps": 40, "reinit_layers": 1, "learning_rate": 6.4e-4},
     }
     return str(http.post(JOBS, json={**body, "runs": {"num_seeds": seeds}}).json()["id"])
 

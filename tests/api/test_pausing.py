@@ -25,7 +25,7 @@ def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> s
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
-        "recipe": {"max_steps": 40, "reinit_layers": 1},
+        "recipe": {"max_steps": 40, "reinit_layers": 1, "learning_rate": 6.4e-4},
     }
     return str(http.post(JOBS, json=body | {"runs": {"num_seeds": 2}}).json()["id"])
 

@@ -21,6 +21,7 @@ from shared.db.tables import Base
 from shared.db.tables.typed_json import TypedJson
 from shared.domain.early_discard import DiscardSettings
 from shared.domain.errors import Reason
+from shared.domain.hub_model import HubModel
 from shared.domain.job_facts import (
     BaselineScore,
     DatasetFacts,
@@ -29,6 +30,7 @@ from shared.domain.job_facts import (
     WebhookTarget,
 )
 from shared.domain.job_request import StoredRequest
+from shared.domain.publication import Publication
 from shared.domain.states import RunState
 from shared.domain.task import SplitRequest
 from shared.metrics.run_result import Rung, RungResult
@@ -48,7 +50,7 @@ def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> s
     request = {
         "training_file": file_id,
         "model": "tiny-bert",
-        "recipe": {"max_steps": 40, "reinit_layers": 1},
+        "recipe": {"max_steps": 40, "reinit_layers": 1, "learning_rate": 6.4e-4},
     }
     return str(http.post(JOBS, json=request).json()["id"])
 
@@ -187,8 +189,11 @@ OTHER_JSON_VALUES = {
     "baselines": {"validation": [BaselineScore(name="majority", score=0.123)]},
     "warnings": [JobWarning(code="changed", message="changed")],
     "webhook": WebhookTarget(url="https://example.org", secret="c2VjcmV0"),
+    "hub_model": HubModel(repository="a/b", commit="0" * 40, files=[], facts={}),
     "error": Reason(code="changed", message="changed", param=None),
     "result_files": ["file-changed"],
+    "teachers": ["ftrun-changed"],
+    "publication": Publication(kind="best_run", reason="changed"),
     "result": RungResult(rung=Rung(step=3, score=0.5, degenerate=False)),
     "diagnosis": ["changed"],
     "environment": {"torch": "changed"},

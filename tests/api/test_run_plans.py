@@ -7,31 +7,32 @@ from fastapi.testclient import TestClient
 
 from tests.api.test_jobs import GIVEN, JOBS, create
 
+RATE = 6.4e-4  # by the rule, for a width of 32
+NETWORKS = [("family", 1), ("mean", 0), ("family", 0)]
 
-def list_settings(candidate: dict[str, Any]) -> tuple[int | list[int], int]:
-    return candidate["reinit_layers"], candidate["max_steps"]
+
+def list_settings(candidate: dict[str, Any]) -> tuple[float, int | list[int], int]:
+    return candidate["learning_rate"], candidate["reinit_layers"], candidate["max_steps"]
 
 
 def test_pilots_come_first_if_a_setting_is_automatic(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, runs={"num_seeds": 3}).json()
     assert job["resolved_recipe"] is None
-    assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps", "precision"}
+    automatic = {"pooling", "head_first", "reinit_layers", "learning_rate", "max_steps"}
+    assert set(job["recipe_notes"]) == automatic | {"pair_encoding", "precision"}
     plan = job["pilots"]
     # 10 epochs of one step are below the minimum length; the rule depth is at least one block
-    assert [list_settings(candidate) for candidate in plan["candidates"]] == [
-        (0, 320),
-        (1, 320),
-        (2, 320),
+    candidates = plan["candidates"]
+    assert [(one["pooling"], *list_settings(one)) for one in candidates] == [
+        (pooling, RATE, depth, 160) for pooling, depth in NETWORKS
     ]
-    assert (plan["chosen"], plan["reason"], plan["steps"]) == (None, None, 6 * 320)
+    assert (plan["chosen"], plan["reason"], plan["steps"]) == (None, None, 3 * 160)
+    assert plan["limit"] == 5 * 320  # three runs count as five
     runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": "pilot"}).json()["data"]
-    indices, seeds, depths = zip(
-        *((run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs),
-        strict=True,
-    )
-    assert (indices, seeds, depths) == (tuple(range(6)), (0, 1) * 3, (0, 0, 1, 1, 2, 2))
+    planned = [(run["index"], run["seed"] - 2**31, run["recipe"]["pooling"]) for run in runs]
+    assert planned == [(index, 0, pooling) for index, (pooling, _) in enumerate(NETWORKS)]
     assert job["runs_summary"]["total"] == 3
-    assert job["progress"]["steps_total"] == (6 + 3) * 320
+    assert job["progress"]["steps_total"] == 3 * 160 + 3 * 320
     report = http.get(f"{JOBS}/{job['id']}/stability").json()
     assert (report["planned"], len(report["runs"])) == (3, 3)
     cancelled = http.post(f"{JOBS}/{job['id']}/cancel").json()
@@ -41,11 +42,19 @@ def test_pilots_come_first_if_a_setting_is_automatic(http: TestClient, file_id: 
 @pytest.mark.parametrize(
     ("recipe", "candidates"),
     [
-        ({"preset": "longer"}, [(0, 320)]),
-        ({"preset": "reinit"}, [(0, 3), (1, 3), (2, 3)]),
-        ({"max_steps": 40}, [(0, 40), (1, 40), (2, 40)]),
-        ({"reinit_layers": [0, 2]}, [([0, 2], 320)]),
-        ({"preset": "debiased", "num_train_epochs": "auto"}, [(0, 320)]),
+        ({"preset": "longer"}, [(RATE, 0, 320), (RATE, 0, 640)]),
+        ({"preset": "reinit"}, [(RATE, depth, 1) for depth in (1, 0, 2)]),
+        ({"max_steps": 40}, [(RATE, depth, 20) for depth in (1, 0, 0)]),
+        ({"reinit_layers": [0, 2]}, [(rate, [0, 2], 160) for rate in (RATE, 2.6e-3, 1.6e-4)]),
+        (
+            {"learning_rate": 1e-3, "reinit_layers": 1},
+            [(1e-3, 1, 320), (1e-3, 1, 640)],
+        ),
+        ({"learning_rate": 1e-3, "max_steps": 40}, [(1e-3, depth, 20) for depth in (1, 0, 0)]),
+        (
+            {"preset": "debiased", "num_train_epochs": "auto"},
+            [(RATE, 0, 320), (RATE, 0, 640)],
+        ),
     ],
 )
 def test_only_automatic_settings_are_searched(
@@ -88,7 +97,7 @@ def test_an_early_discard_gives_the_number_of_seeds(http: TestClient, file_id: s
 def test_pilots_of_a_k_fold_job_share_one_fold(http: TestClient, file_id: str) -> None:
     folds = {"mode": "kfold", "k": 2}
     job = create(http, file_id, recipe={"max_steps": 40}, split=folds, runs={"num_seeds": 1}).json()
-    for purpose, expected in (("pilot", [0] * 6), ("main", [0, 1])):
+    for purpose, expected in (("pilot", [0] * 3), ("main", [0, 1])):
         runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": purpose}).json()["data"]
         assert [run["fold"] for run in runs] == expected
     extended = http.post(f"{JOBS}/{job['id']}/extend", json={"seeds": [7]}).json()

@@ -20,11 +20,11 @@ def test_deliveries_are_listed_and_the_secret_is_never_returned(
     http: TestClient, file_id: str
 ) -> None:
     job = create(http, file_id, HOOK).json()
-    assert job["webhook"] == {"url": HOOK["url"]}
+    assert job["webhook"] == {"host": "example.org"}
     path = f"{JOBS}/{job['id']}"
     assert http.get(f"{path}/webhook_deliveries").json()["data"] == []
     cloned = http.post(f"{path}/clone").json()
-    assert cloned["webhook"] == {"url": HOOK["url"]}
+    assert cloned["webhook"] == {"host": "example.org"}
     ended = http.post(f"{path}/cancel")
     [delivery] = http.get(f"{path}/webhook_deliveries").json()["data"]
     assert (delivery["type"], delivery["status"], delivery["attempts"]) == (
@@ -34,6 +34,7 @@ def test_deliveries_are_listed_and_the_secret_is_never_returned(
     )
     for answer in (ended, http.get(path), http.get(JOBS), http.get(f"{path}/webhook_deliveries")):
         assert SECRET not in answer.text
+        assert "/hook" not in answer.text
     assert http.get(f"{JOBS}/ftjob-none/webhook_deliveries").status_code == 404
 
 
@@ -48,6 +49,29 @@ def test_deliveries_are_listed_and_the_secret_is_never_returned(
         ({"url": "http://127.0.0.1:6379/"}, "webhook.url"),
         ({"url": "http://[::ffff:10.0.0.1]/"}, "webhook.url"),
         ({"url": "http://localhost/"}, "webhook.url"),
+        ({"url": "http://localhost./"}, "webhook.url"),
+        ({"url": "http://LocalHost:8080/"}, "webhook.url"),
+        ({"url": "http://a.localhost/"}, "webhook.url"),
+        ({"url": "http://redis:6379/"}, "webhook.url"),
+        ({"url": "http://printer.local/"}, "webhook.url"),
+        ({"url": "http://metadata.google.internal/"}, "webhook.url"),
+        ({"url": "http://2130706433/"}, "webhook.url"),
+        ({"url": "http://0x7f000001/"}, "webhook.url"),
+        ({"url": "http://0x7f.1/"}, "webhook.url"),
+        ({"url": "http://0177.0.0.1/"}, "webhook.url"),
+        ({"url": "http://127.1/"}, "webhook.url"),
+        ({"url": "http://127.0.0.1./"}, "webhook.url"),
+        ({"url": "http://1.2.3.4.5/"}, "webhook.url"),
+        ({"url": "http://a.0x7f/"}, "webhook.url"),
+        ({"url": "http://%31%32%37.0.0.1/"}, "webhook.url"),
+        ({"url": "http://\u0661\u0662\u0667.0.0.1/"}, "webhook.url"),
+        ({"url": "http://127\u30020\u30020\u30021/"}, "webhook.url"),
+        ({"url": "http://example.org\\@127.0.0.1/"}, "webhook.url"),
+        ({"url": "http://[::1]/"}, "webhook.url"),
+        ({"url": "http://[::127.0.0.1]/"}, "webhook.url"),
+        ({"url": "http://[64:ff9b:1::7f00:1]/"}, "webhook.url"),
+        ({"url": "http://[fe80::1%25eth0]/"}, "webhook.url"),
+        ({"url": "http://168.63.129.16/"}, "webhook.url"),
         ({"secret": "short"}, "webhook.secret"),
         ({"secret": "whsec_not base64 at all!"}, "webhook.secret"),
         ({"secret": "whsec_c2hvcnQ="}, "webhook.secret"),

@@ -12,10 +12,8 @@ from tests.cli.stack import TINY, RunningStack, reviews
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture(scope="package")

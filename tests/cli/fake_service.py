@@ -1,6 +1,7 @@
 """An HTTP server that gives prepared answers and records the requests it receives."""
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -41,6 +42,11 @@ JOB: dict[str, Any] = {
 }
 
 
+def make_id(kind: str, number: int) -> str:
+    """Return a whole id, which commands take without looking it up."""
+    return f"{kind}-{number:024x}"
+
+
 class Server(ThreadingHTTPServer):
     """Gives its ``answers`` in order, repeats the last one, and records requests in ``asked``."""
 
@@ -50,9 +56,21 @@ class Server(ThreadingHTTPServer):
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hangs up, as an interrupted one does."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def choose_answer(self, _method: str, _path: str) -> tuple[int, dict[str, str], Any]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,8 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0)))
         self.server.asked.append((f"{self.command} {self.path}", headers, body))
-        answers = self.server.answers
-        status, extra, answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        status, extra, answer = self.server.choose_answer(self.command, self.path)
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         for name, value in {

@@ -4,7 +4,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from cli.__main__ import app
+from cli.program import app
 from tests.cli.fake_service import Server
 
 

@@ -26,6 +26,8 @@ TINY = (
     "8",
     "--reinit-layers",
     "1",
+    "--learning-rate",
+    "6.4e-4",
     "--text-column",
     "text",
     "--label-column",

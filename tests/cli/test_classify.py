@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.classify import resolve_model_id
 from cli.client import Client
 from cli.errors import BAD_INPUT, CliError
-from tests.cli.fake_service import FILE, JOB, Server
+from cli.identifiers import resolve_model_id
+from tests.cli.fake_service import FILE, JOB, Server, make_id
 from tests.cli.runner import list_requests, run_command
 
-MODEL = "ft:m:local:s:abc"
+JOB_ID = make_id("ftjob", 1)
+MODEL = "ft:m:local:s:0000abcd"
+FOUND = {"id": MODEL, "job_id": JOB_ID}
+PAIRED = {**JOB, "task": {"text_column": "a", "text_pair_column": "b"}}
 DONE = {**JOB, "status": "succeeded", "fine_tuned_model": MODEL}
 TARGET = {
     "scores": {"good": 0.875, "bad": 0.125},
@@ -29,11 +32,12 @@ def test_texts_are_classified_by_a_jobs_model(server: Server) -> None:
         "results": [{"label": TARGET}, {"label": {**TARGET, "truncated": True}}],
     }
     done = run_command(
-        server, "classify", "ftjob-1", "fine [film]", "x" * 100, answers=[DONE, answer]
+        server, "classify", JOB_ID, "fine [film]", "x" * 100, answers=[DONE, FOUND, DONE, answer]
     )
     assert done.exit_code == 0, done.output
-    assert list_requests(server) == ["GET /v1/fine_tuning/jobs/ftjob-1", "POST /v1/classifications"]
-    assert json.loads(server.asked[1][2]) == {
+    assert list_requests(server)[0] == f"GET /v1/fine_tuning/jobs/{JOB_ID}"
+    assert list_requests(server)[-1] == "POST /v1/classifications"
+    assert json.loads(server.asked[-1][2]) == {
         "model": MODEL,
         "input": ["fine [film]", "x" * 100],
         "ensemble": False,
@@ -45,7 +49,9 @@ def test_texts_are_classified_by_a_jobs_model(server: Server) -> None:
 
 def test_ensemble_output_shows_the_disagreement(server: Server) -> None:
     answer = {"model": MODEL, "members": [MODEL, f"{MODEL}:seed-1"], "results": [{"label": APART}]}
-    done = run_command(server, "classify", MODEL, "dull", "--ensemble", answers=[answer])
+    done = run_command(
+        server, "classify", MODEL, "dull", "--ensemble", answers=[FOUND, JOB, answer]
+    )
     assert done.output.splitlines()[1].split() == ["dull", "bad", "0.125", "0.50", "0.250"]
     assert "ensemble of 2 models" in done.output
 
@@ -95,5 +101,50 @@ def test_refuses_no_input_and_a_job_without_a_model(server: Server) -> None:
         Client(server.url) as client,
         pytest.raises(CliError, match="has no model; its status is queued") as refused,
     ):
-        resolve_model_id(client, "ftjob-1")
+        resolve_model_id(client, JOB_ID)
     assert refused.value.exit_code == BAD_INPUT
+
+
+def test_texts_of_a_pair_model_are_sent_two_at_a_time(server: Server) -> None:
+    answer = {"model": MODEL, "members": [MODEL], "results": [{"label": TARGET}] * 2}
+    done = run_command(
+        server, "classify", MODEL, "a", "b", "c", "d", answers=[FOUND, PAIRED, answer]
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(server.asked[-1][2])["input"] == [
+        {"text_a": "a", "text_b": "b"},
+        {"text_a": "c", "text_b": "d"},
+    ]
+    assert [line.split()[:2] for line in done.output.splitlines()[1:]] == [["a", "b"], ["c", "d"]]
+
+
+@pytest.mark.parametrize("texts", [("a",), ("a", "b", "c")])
+def test_a_text_without_a_second_one_is_refused(server: Server, texts: tuple[str, ...]) -> None:
+    done = run_command(server, "classify", MODEL, *texts, answers=[FOUND, PAIRED])
+    assert isinstance(done.exception, CliError)
+    assert f'evenkeel classify {MODEL} "first text" "second text"' in str(done.exception)
+    assert len(server.asked) == 2
+
+
+def test_a_broken_download_leaves_no_file(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("a,b\nx,y\n")
+    batch = {
+        "members": [MODEL],
+        "output_file_id": "file-2",
+        "request_counts": {"total": 1},
+        "truncated": 0,
+    }
+    refusal: tuple[int, dict[str, str], object] = (
+        404,
+        {},
+        {"error": {"message": "Gone.", "param": None, "code": "c"}},
+    )
+    columns = ("--text-column", "a", "--text-pair-column", "b")
+    answers = [FILE, batch, refusal, {}]
+    file = str(tmp_path / "new.csv")
+    done = run_command(server, "classify", MODEL, "--file", file, *columns, answers=answers)
+    assert isinstance(done.exception, CliError)
+    sent = json.loads(server.asked[1][2])
+    assert (sent["text_column"], sent["text_pair_column"]) == ("a", "b")
+    assert list_requests(server)[3:] == ["DELETE /v1/files/file-2", "DELETE /v1/files/file-1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]

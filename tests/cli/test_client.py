@@ -63,7 +63,7 @@ def test_reports_a_server_that_is_not_the_service(
     server: Server, client: Client, answer: tuple[int, dict[str, str], Any]
 ) -> None:
     server.answers = [answer]
-    with pytest.raises(CliError, match="does not match this version of Evenkeel"):
+    with pytest.raises(CliError, match="is not one of this version of Evenkeel"):
         client.get_job("ftjob-1")
 
 
@@ -73,6 +73,19 @@ def test_reports_an_unreachable_service_and_how_to_start_one() -> None:
     with Client(url) as client, pytest.raises(CliError) as caught:
         client.list_jobs(20)
     assert str(caught.value) == f"No service responds at {url}. Start one with: evenkeel up"
+
+
+def test_a_missing_remote_service_is_not_to_be_started_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Client("http://evenkeel.invalid/v1/") as client, pytest.raises(CliError) as caught:
+        client.list_jobs(20)
+    assert str(caught.value) == (
+        "No service responds at http://evenkeel.invalid. Check --url or EVENKEEL_URL, and that "
+        "the service is running there."
+    )
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])

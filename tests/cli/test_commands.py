@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from cli.errors import JOB_DID_NOT_SUCCEED, CliError
-from tests.cli.fake_service import FILE, Server
+from tests.cli.fake_service import FILE, Server, make_id
 from tests.cli.fake_service import JOB as BARE
 from tests.cli.runner import list_requests, run_command
 
+FIRST, SECOND = make_id("ftjob", 1), make_id("ftjob", 2)
 RECIPE = {
     "preset": "llrd",
     "max_steps": 3,
@@ -38,7 +39,7 @@ PLAN: dict[str, Any] = {
     "recipe": {},
     "resolved_recipe": None,
     "recipe_notes": {"learning_rate": "5e-5: a rule."},
-    "pilots": {"automatic": ["reinit_layers", "max_steps"]},
+    "pilots": {"automatic": ["learning_rate", "reinit_layers", "max_steps"], "limit": 150},
     "metric": "accuracy",
     "dataset": {
         "rows": {"train": 8, "validation": 2, "test": 0},
@@ -57,27 +58,37 @@ PLAN: dict[str, Any] = {
     ("move", "status"), [("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")]
 )
 def test_actions_on_several_jobs(server: Server, move: str, status: str) -> None:
-    done = run_command(server, move, "ftjob-1", "ftjob-2", answers=[{**JOB, "status": status}])
-    assert list_requests(server) == [f"POST /v1/fine_tuning/jobs/ftjob-{n}/{move}" for n in (1, 2)]
+    done = run_command(server, move, FIRST, SECOND, answers=[{**JOB, "status": status}])
+    assert list_requests(server) == [
+        f"POST /v1/fine_tuning/jobs/{job}/{move}" for job in (FIRST, SECOND)
+    ]
     assert done.output == f"ftjob-1: {status}\n" * 2
 
 
 def test_extend_and_clone(server: Server) -> None:
     assert (
-        run_command(
-            server, "extend", "ftjob-1", "--seeds", "3", "--detach", answers=[JOB]
-        ).exit_code
+        run_command(server, "extend", FIRST, "--seeds", "3", "--detach", answers=[JOB]).exit_code
         == 0
     )
     assert (
-        run_command(
-            server, "clone", "ftjob-1", "--preset", "llrd", "--detach", answers=[JOB]
-        ).exit_code
+        run_command(server, "clone", FIRST, "--preset", "llrd", "--detach", answers=[JOB]).exit_code
         == 0
     )
     bodies = [json.loads(body) for _, _, body in server.asked]
     assert bodies == [{"num_seeds": 3}, {"recipe": {"preset": "llrd"}}]
     assert all("idempotency-key" in headers for _, headers, _ in server.asked)
+
+
+def test_clone_and_recipes_take_a_revision(server: Server) -> None:
+    cloned = run_command(server, "clone", FIRST, "--revision", "v2", "--detach", answers=[JOB])
+    assert cloned.exit_code == 0, cloned.output
+    assert json.loads(server.asked[-1][2]) == {"model_revision": "v2"}
+    query = ("--model", "acme/bert", "--revision", "a/b")
+    assert run_command(server, "recipes", *query, answers=[{"data": []}]).exit_code == 0
+    [asked] = list_requests(server)[-1:]
+    assert asked.endswith("?model=acme%2Fbert&train_rows=1000&model_revision=a%2Fb")
+    assert run_command(server, "recipes", answers=[{"data": []}]).exit_code == 0
+    assert "model_revision" not in list_requests(server)[-1]
 
 
 def test_retry_takes_only_failed_and_cancelled_runs(server: Server) -> None:
@@ -88,25 +99,23 @@ def test_retry_takes_only_failed_and_cancelled_runs(server: Server) -> None:
     ]
     assert (
         run_command(
-            server, "retry", "ftjob-1", "--detach", answers=[{"data": runs}, RUN, RUN, JOB]
+            server, "retry", FIRST, "--detach", answers=[{"data": runs}, RUN, RUN, JOB]
         ).exit_code
         == 0
     )
     assert list_requests(server)[1:3] == [
-        f"POST /v1/fine_tuning/jobs/ftjob-1/runs/ftrun-{n}/retry" for n in (1, 3)
+        f"POST /v1/fine_tuning/jobs/{FIRST}/runs/ftrun-{n}/retry" for n in (1, 3)
     ]
     assert isinstance(
-        run_command(server, "retry", "ftjob-1", answers=[{"data": runs[1:2]}]).exception, CliError
+        run_command(server, "retry", FIRST, answers=[{"data": runs[1:2]}]).exception, CliError
     )
 
 
 def test_delete_asks_for_confirmation(server: Server) -> None:
-    assert run_command(server, "delete", "ftjob-1", answers=[{}], given="n\n").exit_code != 0
+    assert run_command(server, "delete", FIRST, answers=[{}], given="n\n").exit_code != 0
     assert server.asked == []
-    assert (
-        "ftjob-1: deleted" in run_command(server, "delete", "ftjob-1", "--yes", answers=[{}]).output
-    )
-    assert list_requests(server) == ["DELETE /v1/fine_tuning/jobs/ftjob-1"]
+    assert f"{FIRST}: deleted" in run_command(server, "delete", FIRST, "--yes", answers=[{}]).output
+    assert list_requests(server) == [f"DELETE /v1/fine_tuning/jobs/{FIRST}"]
 
 
 def test_follows_events_after_the_last_one_to_the_end(server: Server) -> None:
@@ -123,7 +132,7 @@ def test_follows_events_after_the_last_one_to_the_end(server: Server) -> None:
     )
     stream = f'{frame}event: done\ndata: {{"status": "failed"}}\n\n'.encode()
     answers = [{"data": [event(2), event(1)]}, stream, {**JOB, "status": "failed"}]
-    done = run_command(server, "events", "ftjob-1", "--follow", answers=answers)
+    done = run_command(server, "events", FIRST, "--follow", answers=answers)
     assert [line.split("  ")[1] for line in done.output.splitlines()] == [
         "Event [1].",
         "Event [2].",
@@ -152,15 +161,16 @@ def test_a_dry_run_prints_the_plan_and_deletes_the_upload(server: Server, tmp_pa
     ]
     assert done.output.splitlines() == [
         "a.csv: uploaded",
+        "Warning (c): Few rows.",
         (
             "single_label_classification: text → label, scored by accuracy; rows: 8 train, 2 "
             "validation"
         ),
         "2 labels by training rows: neg 5, [b]pos 3",
-        "m: 1 pilot of 20 steps choose reinit_layers and max_steps",
+        "m: 1 pilot of 20 steps begins the search for learning_rate, reinit_layers and max_steps, "
+        "which takes at most 150 steps in all",
         "  learning_rate: 5e-5: a rule.",
         "1 run, 50 steps in total, 2 at a time: about 1 min 30 s. As measured.",
-        "Warning: Few rows.",
     ]
 
 
@@ -191,7 +201,9 @@ def test_train_prints_what_the_file_holds(server: Server, tmp_path: Path) -> Non
     lines = done.output.splitlines()
     assert lines[:2] == ["a.csv: CSV: 40 rows, 12 errors.", "Row 1: The [text] is empty."]
     assert lines[11] == "… and 2 more rows with errors"
-    assert [line for line in lines if "Blank lines" in line] == ["Warning: Blank lines. Count: 2."]
+    assert [line for line in lines if "Blank lines" in line] == [
+        "Warning (blank_lines): Blank lines. Count: 2."
+    ]
     assert json.loads(server.asked[1][2])["task"] == {"header": False}
 
 
@@ -201,11 +213,13 @@ def test_a_refused_job_leaves_the_warnings_of_its_file(
 ) -> None:
     error = {"message": "Set task.label_column.", "param": "task.label_column", "code": "c"}
     options = ["--dry-run"] if dry else []
-    answers = [PROFILED, (400, {}, {"error": error})]
+    answers = [PROFILED, (400, {}, {"error": error}), {}]
     done = train(server, tmp_path, *options, answers=answers)
     assert isinstance(done.exception, CliError)
-    assert "a.csv: Warning: Blank lines were skipped." in done.output
+    assert "a.csv: Warning (blank_lines): Blank lines were skipped." in done.output
     assert "Set task.label_column" not in done.output
+    assert str(done.exception) == "Set --label-column."
+    assert list_requests(server)[2:] == ["DELETE /v1/files/file-1"]
 
 
 def test_preview_reads_the_file_with_the_given_header(server: Server, tmp_path: Path) -> None:
@@ -242,7 +256,7 @@ def test_queue_with_and_without_workers(server: Server) -> None:
     queue = {"depth": 4, "paused": 0, "running": [training], "workers": [worker]}
     said = run_command(server, "queue", answers=[queue]).output
     assert "1 run in training, 4 waiting, 0 paused" in said
-    assert "ftjob-1 ftrun-1 2/3 w:7 cpu" in " ".join(said.split())
+    assert "ftrun-1 ftjob-1 2/3 w:7 cpu" in " ".join(said.split())
     idle = {"depth": 4, "paused": 0, "running": [], "workers": []}
     assert (
         "Start one to train the waiting runs" in run_command(server, "queue", answers=[idle]).output

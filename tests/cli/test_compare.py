@@ -1,15 +1,9 @@
 """A comparison on the terminal: jobs named by letters, every test, the verdict."""
 
-from pathlib import Path
-
-import pytest
 from rich.console import Console
 
 from cli.api_models import Comparison
-from cli.client import Client
-from cli.compare import compare_jobs as compare_jobs
 from cli.compare import format_comparison
-from cli.errors import CliError
 from shared.report.comparison import ComparisonInput, build_comparison
 from tests.shared.reports import make_report
 
@@ -50,19 +44,15 @@ def test_two_jobs() -> None:
     assert "Holm" not in text
 
 
+def test_equal_scores_have_no_spread_of_zero() -> None:
+    text = shown([0.8] * 5, LOW)
+    assert row(text, "A", "ftjob-0", "[recipe]", "0")[:4] == ["5", "0.8000", "(equal", "scores)"]
+    assert "± 0.0000" not in text
+
+
 def test_several_jobs_have_adjusted_p_and_reasons() -> None:
     text = shown(LOW, HIGH, [0.5] * 3)
     assert "p (Holm)" in text
     assert row(text, "permutation", "test")[1:3] == ["0.0022", "0.0065"]
     assert "6 seeds with a score in both jobs are needed; there are 3" in text
     assert text.count("against") == 3
-
-
-def test_a_page_cannot_have_another_metric() -> None:
-    with (
-        Client("http://127.0.0.1:9") as client,
-        pytest.raises(CliError, match="cannot be combined"),
-    ):
-        compare_jobs(
-            client, ["a", "b"], metric="mcc", alpha=0.05, html=Path("page.html"), as_json=False
-        )

@@ -34,10 +34,10 @@ def test_a_small_demo_lets_pilots_choose_and_writes_the_report(
     assert demo.run_demo(None) == 0
     output = capsys.readouterr().out
     for expected in (
-        "recipe stabilized: pilots choose reinit_layers first",
+        "recipe stabilized: pilots choose pooling, reinit_layers and learning_rate first",
         "Pilots are short runs with seeds of their own.",
         "stabilized pilot 5: succeeded",
-        "stabilized: reinit_layers ",
+        "stabilized: pooling ",
         "conventional seed 0: succeeded",
         "stabilized seed 1: succeeded",
         "mean ± std",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.download import unpack_archive
 from cli.errors import CliError
+from cli.unpacking import unpack_archive
 
 
 def archive(folder: Path, *entries: tuple[str | zipfile.ZipInfo, bytes]) -> Path:

@@ -38,8 +38,12 @@ def test_db_upgrade_creates_the_tables_and_can_be_repeated(tmp_path: Path) -> No
             {"EVENKEEL_DATABASE_URL": "sqlite:////no/such/folder/a.db"},
             "unable to open database file",
         ),
-        ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT is invalid"),
-        ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK is invalid"),
+        ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT must be a whole number."),
+        ({"EVENKEEL_STACK": "many"}, 'EVENKEEL_STACK must be a whole number or "auto".'),
+        (
+            {"EVENKEEL_LOG_LEVEL": "LOUD"},
+            'EVENKEEL_LOG_LEVEL must be "DEBUG", "INFO", "WARNING" or "ERROR".',
+        ),
         (
             {"EVENKEEL_LEASE_SECONDS": "1"},
             "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS",
@@ -53,6 +57,39 @@ def test_an_invalid_setting_is_reported_in_one_line(
     assert done.returncode == BAD_INPUT
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["up", "api", "worker"])
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"EVENKEEL_LOG_LEVEL": "LOUD"}, "EVENKEEL_LOG_LEVEL must be "),
+        (
+            {"EVENKEEL_MODEL_DIRS": "/no/such/folder"},
+            "EVENKEEL_MODEL_DIRS names /no/such/folder, which does not exist.",
+        ),
+    ],
+)
+def test_a_part_does_not_start_with_an_invalid_setting(
+    command: str, settings: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    done = evenkeel(command, EVENKEEL_HOME=str(tmp_path), **settings)
+    assert done.returncode == BAD_INPUT
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["api", "worker", "worker.maintenance.sweeper"])
+def test_a_module_does_not_start_with_an_invalid_setting(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        env=environment(EVENKEEL_LOG_LEVEL="LOUD"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == BAD_INPUT
+    assert done.stderr == ('EVENKEEL_LOG_LEVEL must be "DEBUG", "INFO", "WARNING" or "ERROR".\n')
 
 
 def test_a_password_in_a_url_is_hidden() -> None:

@@ -204,6 +204,32 @@ def test_a_program_without_a_question_that_exits_at_once_is_given_up_too(start: 
     assert "worker ended with code 2 while starting, 3 times; giving up" in parent.text()
 
 
+WORKS = """
+import os, sys
+from shared.infra.child_process import announce_start
+print('pid', os.getpid())
+if not os.path.exists({seen!r}):
+    open({seen!r}, 'w').close()
+    announce_start()
+sys.exit(0)
+"""
+
+
+def test_a_program_that_worked_once_is_never_given_up(start: Start, tmp_path: Path) -> None:
+    source = WORKS.format(seen=str(tmp_path / "seen"))
+    parent = start(f"serve(program('worker', {source!r}))")
+    parent.pid_of("worker", generation=5)
+    assert parent.process.poll() is None
+    for delay in ("0.5", "1", "2", "4"):
+        assert f"worker ended with code 0; restarting it in {delay} s" in parent.text()
+
+
+def test_a_program_is_not_taken_to_work_because_it_closed_its_descriptors(start: Start) -> None:
+    parent = start("serve(program('worker', 'import os; os.closerange(3, 100); os._exit(3)'))")
+    assert parent.process.wait(timeout=60) == 1
+    assert "worker ended with code 3 while starting, 3 times; giving up" in parent.text()
+
+
 def test_a_program_that_is_killed_again_and_again_is_never_given_up(start: Start) -> None:
     parent = start("serve(program('worker', SLEEP))")
     for generation in range(1, 4):

@@ -51,7 +51,7 @@ def test_refuses_other_machines_without_a_key() -> None:
     assert done.stderr == (
         "Error: Evenkeel does not serve 0.0.0.0 without an API key, because anyone who reaches "
         "that address could use it. "
-        "Set EVENKEEL_API_KEY, or serve 127.0.0.1.\n"
+        "Create a key (evenkeel keys create NAME) or set EVENKEEL_API_KEY, or serve 127.0.0.1.\n"
     )
 
 
@@ -66,7 +66,12 @@ def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_refuses_an_unknown_address(tmp_path: Path) -> None:
     done = evenkeel(
-        "up", "--home", str(tmp_path), "--host", "no.such.host.invalid", EVENKEEL_API_KEY="secret"
+        "up",
+        "--home",
+        str(tmp_path),
+        "--host",
+        "no.such.host.invalid",
+        EVENKEEL_API_KEY="a-secret-of-the-tests",
     )
     assert done.returncode == BAD_INPUT
     assert "'no.such.host.invalid' is not an address of this machine" in done.stderr

@@ -90,7 +90,12 @@ def train(http: httpx.Client, arguments: argparse.Namespace) -> str:
     request = {
         "training_file": uploaded.json()["id"],
         "runs": {"num_seeds": arguments.seeds},
-        "recipe": {"max_steps": arguments.steps, "train_batch_size": 16, "reinit_layers": 1},
+        "recipe": {
+            "max_steps": arguments.steps,
+            "train_batch_size": 16,
+            "reinit_layers": 1,
+            "learning_rate": 5e-5,
+        },
     }
     created = http.post(JOBS, json=request)
     if created.status_code != 200:
@@ -104,9 +109,11 @@ def trainer_of(http: httpx.Client, arguments: argparse.Namespace) -> str:
     """Waits until a run of the job is in mid-training; answers the host name of its worker (a
     container's short id).
     """
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        for run in get(http, f"{JOBS}/{arguments.job}/runs")["data"]:
+    watch = _ProgressWatch()
+    while watch.is_patient():
+        runs = get(http, f"{JOBS}/{arguments.job}/runs")["data"]
+        watch.note([(run["status"], run["step"]) for run in runs])
+        for run in runs:
             if run["status"] == "running" and run["step"] >= arguments.step:
                 say(
                     f"run {run['index']} (seed {run['seed']}) is at step {run['step']} of "
@@ -114,7 +121,7 @@ def trainer_of(http: httpx.Client, arguments: argparse.Namespace) -> str:
                 )
                 return str(run["worker"]).partition(":")[0]
         time.sleep(0.2)
-    raise Wrong(f"no run of {arguments.job} came to step {arguments.step} in {PATIENCE_S:.0f} s")
+    raise Wrong(f"no run of {arguments.job} came to step {arguments.step}; {watch.describe()}")
 
 
 def follow(http: httpx.Client, arguments: argparse.Namespace) -> str:
@@ -137,9 +144,10 @@ def follow(http: httpx.Client, arguments: argparse.Namespace) -> str:
 
 
 def _ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
-    deadline, last = time.monotonic() + PATIENCE_S, ""
-    while time.monotonic() < deadline:
+    watch, last = _ProgressWatch(), ""
+    while watch.is_patient():
         job = get(http, f"{JOBS}/{job_id}")
+        watch.note((job["status"], job["runs_summary"], job["progress"]["steps_done"]))
         counts = ", ".join(
             f"{n} {state}" for state, n in job["runs_summary"].items() if n and state != "total"
         )
@@ -150,7 +158,25 @@ def _ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
             return job
         last = now
         time.sleep(0.5)
-    raise Wrong(f"{job_id} did not end in {PATIENCE_S:.0f} s")
+    raise Wrong(f"{job_id} did not end; {watch.describe()}")
+
+
+class _ProgressWatch:
+    """Patience that ends when nothing has moved for ``PATIENCE_S``: a busy machine may be slow."""
+
+    def __init__(self) -> None:
+        self._moved_at = time.monotonic()
+        self._latest: object = None
+
+    def note(self, state: object) -> None:
+        if state != self._latest:
+            self._latest, self._moved_at = state, time.monotonic()
+
+    def is_patient(self) -> bool:
+        return time.monotonic() < self._moved_at + PATIENCE_S
+
+    def describe(self) -> str:
+        return f"nothing has moved for {PATIENCE_S:.0f} s: {self._latest}"
 
 
 def _check_points(http: httpx.Client, run: dict[str, Any]) -> None:

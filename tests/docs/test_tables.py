@@ -2,6 +2,7 @@
 operator may want.
 """
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 from api.errors import InternalError
 from shared.datasets import Format, UnreadableFile
 from shared.db.migrate import DatabaseTooNew
+from shared.domain import job_facts
 from shared.domain.errors import ServiceError
+from shared.domain.limit_errors import RetryLater
+from shared.encoders.archive.errors import UnusableArchive
 from shared.encoders.families import FAMILIES
 from shared.infra.settings import Settings
 from shared.metrics import METRICS
@@ -18,8 +22,8 @@ from shared.recipe import PRESETS
 from tests.docs.blocks import pages
 
 ROOT = Path(__file__).parents[2]
-NEVER_ANSWERED = {ServiceError, UnreadableFile, DatabaseTooNew}
-"""Two that only others derive from, and one that keeps a process from starting."""
+NEVER_ANSWERED = {ServiceError, RetryLater, UnreadableFile, UnusableArchive, DatabaseTooNew}
+"""Four that only others derive from, and one that keeps a process from starting."""
 
 SOURCE_REFERENCE = re.compile(
     r"`((?:api|benchmarks|cli|shared|tests|worker)/[\w./-]+)(?:::(\w+))?[\w., ()=]*`"
@@ -107,6 +111,61 @@ def test_files_and_names_that_pages_refer_to_exist() -> None:
             defined = rf"^\s*(?:(?:def|class) {name}\b|{name}\b.*=)"
             source = (ROOT / path).read_text() if name else ""
             assert re.search(defined, source, re.MULTILINE) or not name, f"{page.name}: {name}"
+
+
+def _list_job_warning_codes() -> Iterator[str]:
+    """Yield the codes of the warnings that planning and the worker give to a job."""
+    sources = [*(ROOT / "api" / "jobs").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]
+    for tree in (ast.parse(source.read_text()) for source in sources):
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            name = getattr(call.func, "id", getattr(call.func, "attr", None))
+            if name == "add_warning":
+                yield from _list_texts(call.args[1], tree)
+            elif name == "JobWarning":
+                [code] = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
+                yield from _list_texts(code, tree)
+
+
+def _list_texts(code: ast.expr, tree: ast.AST) -> Iterator[str]:
+    """Yield what an expression may be: a text, a constant of its module, or a local variable."""
+    if isinstance(code, ast.Constant):
+        yield str(code.value)
+    elif isinstance(code, ast.Name) and hasattr(job_facts, code.id):
+        yield getattr(job_facts, code.id)
+    elif isinstance(code, ast.Name):
+        values = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == code.id
+        ]
+        assert values, f"the code {code.id} is neither a text nor assigned in its module"
+        for part in (part for value in values for part in ast.walk(value)):
+            if isinstance(part, ast.Constant):
+                yield str(part.value)
+    else:  # a file's warning, whose code the table of files has
+        assert ast.unparse(code) == "finding.code"
+
+
+def _list_documented_codes(page: str) -> list[str]:
+    """List the codes of the first table below the heading "Warnings"."""
+    table = (ROOT / "docs" / page).read_text().split("\n## Warnings\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    return [code for cell in cells for code in re.findall(r"`(\w+)`", cell)]
+
+
+def test_the_table_of_job_warnings_is_all_of_them() -> None:
+    documented = _list_documented_codes("jobs.md")
+    assert len(documented) == len(set(documented))
+    assert set(documented) == set(_list_job_warning_codes())
+
+
+def test_the_table_of_file_warnings_is_all_of_them() -> None:
+    documented = _list_documented_codes("data.md")
+    sources = (ROOT / "shared" / "datasets" / "profile").glob("*.py")
+    text = "\n".join(source.read_text() for source in sources)
+    given = set(re.findall(r'code="(\w+)"|^ +\("(\w+_\w+)", ', text, re.MULTILINE))
+    assert {code for pair in given for code in pair if code} <= set(documented)
+    assert [code for code in documented if f'"{code}"' not in text] == []
 
 
 def test_pages_list_every_preset_metric_family_and_format() -> None:

@@ -1,6 +1,5 @@
 """One service per kind of database for all fault tests, and its results without any fault."""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +65,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def own_redis() -> Iterator[RedisServer]:
-    with (
-        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
-        redis_server(Path(folder)) as server,
-    ):
+    with redis_server() as server:
         yield server
 
 

@@ -1,5 +1,7 @@
 """kill -9 of each process during a run: the results stay the same."""
 
+import signal
+
 import pytest
 
 from tests.faults.conftest import SQLITE_IN_FULL_COUNTS, Undisturbed
@@ -45,10 +47,13 @@ def test_the_whole_worker(undisturbed: Undisturbed) -> None:
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_a_worker_that_shuts_down_requeues_its_runs_at_once(undisturbed: Undisturbed) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_worker_that_shuts_down_requeues_its_runs_at_once(
+    undisturbed: Undisturbed, number: int
+) -> None:
     job_id = undisturbed.start()
     undisturbed.stack.wait_for_step(job_id, 20)
-    undisturbed.stack.terminate("worker")
+    undisturbed.stack.terminate("worker", number)
     runs = undisturbed.stack.runs(job_id)
     assert {run["status"] for run in runs} == {"queued"}
     assert "its worker is shutting down" in events(undisturbed.stack, job_id)

@@ -78,7 +78,7 @@ def test_an_ensemble_is_the_mean_of_its_members(shared_stack: Stack, job: dict[s
     assert len(names) == 3
     assert names <= listed
     with Client(str(shared_stack.http.base_url)) as client:
-        assert find_archive(client, job["fine_tuned_model"]) in job["result_files"]
+        assert find_archive(client, job["fine_tuned_model"]).id in job["result_files"]
         for name in names - {job["fine_tuned_model"]}:  # the archive holds the best run's weights
             with pytest.raises(CliError, match="It can still classify texts"):
                 find_archive(client, name)
@@ -108,7 +108,33 @@ def test_concurrent_requests_get_the_same_results(shared_stack: Stack, job: dict
 
     with ThreadPoolExecutor(6) as threads:
         first, *others = threads.map(classify, range(12))
-    assert all(other == first for other in others)
+    for other in others:
+        assert_equal_results(other, first)
+
+
+def test_single_texts_of_many_clients_get_the_results_of_a_pass_alone(
+    shared_stack: Stack, job: dict[str, Any]
+) -> None:
+    texts = [f"{TEXTS[index % 3]} {'film ' * (index % 9)}" for index in range(128)]
+
+    def classify(text: str) -> list[Any]:
+        results = shared_stack.classify(model=job["fine_tuned_model"], input=text)["results"]
+        return list(results)
+
+    alone = [classify(text) for text in texts]
+    with ThreadPoolExecutor(32) as threads:  # a refusal would raise
+        together = list(threads.map(classify, texts))
+    for found, expected in zip(together, alone, strict=True):
+        assert_equal_results(found, expected)
+
+
+def assert_equal_results(found: list[Any], expected: list[Any]) -> None:
+    """Compare results up to rounding, which depends on what shares a forward pass."""
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one["label"]["predicted"] == other["label"]["predicted"]
+        assert one["label"]["truncated"] == other["label"]["truncated"]
+        assert one["label"]["scores"] == pytest.approx(other["label"]["scores"], abs=1e-5)
 
 
 def test_invalid_requests_are_refused(shared_stack: Stack, job: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from cli.client import Client
-from cli.download import find_archive
 from cli.errors import CliError
+from cli.identifiers import resolve_model_id
 from shared.domain.naming import build_model_id
 from tests.flow.classifications import (
     QUICK,
@@ -97,6 +97,6 @@ def test_a_job_that_keeps_no_model(shared_stack: Stack) -> None:
     )
     with (
         Client(str(shared_stack.http.base_url)) as client,
-        pytest.raises(CliError, match="no model to download"),
+        pytest.raises(CliError, match="has no model"),
     ):
-        find_archive(client, job["id"])
+        resolve_model_id(client, job["id"])

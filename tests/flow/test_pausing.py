@@ -17,6 +17,7 @@ def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
         "recipe": {
             "max_steps": STEPS,
             "reinit_layers": 1,
+            "learning_rate": 6.4e-4,
             "train_batch_size": 4,
             "precision": "float32",
         },

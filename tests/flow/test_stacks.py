@@ -1,8 +1,6 @@
 """Stacks of seeds in a real service: their runs have the numbers of single runs."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +20,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("side-by-side")
     build_bert_folder(folder / "models" / "tiny-bert", dropout=0.0)
     with (
-        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as redis_folder,
-        redis_server(Path(redis_folder)) as redis,
+        redis_server() as redis,
         running_stack(
             folder / "home",
             f"sqlite:///{folder / 'test.db'}",

@@ -7,9 +7,11 @@ recipe, and its diff must show the new file.
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
+from tests.worker.training.pooled_models import make_pair_spec
 from tests.worker.training.runs import TrainedRun, make_recipe, make_spec
 
 RECORDED = Path(__file__).parent / "recorded" / "curves.json"
@@ -26,6 +28,10 @@ RECIPES: dict[str, dict[str, object]] = {
         "mixout": 0.2,
         "weight_decay": 0.1,
     },
+    "mean": {"pooling": "mean"},
+    "separate": {"pooling": "mean", "pair_encoding": "separate"},  # with pairs of texts
+    "aligned": {"pooling": "mean", "pair_encoding": "aligned"},  # likewise
+    "head_first": {"head_first": True},
 }
 NAMES = [
     f"{family} {recipe} seed {seed}"
@@ -37,18 +43,20 @@ NAMES = [
 
 def train_curve(name: str, folder: Path) -> dict[str, list[float]]:
     """Train one of ``NAMES`` and return its losses, gradient norms and validation losses."""
-    encoder, recipe, _, seed = name.split()
+    encoder, recipe, _, seed_text = name.split()
+    seed = int(seed_text)
     family = "deberta-v2" if encoder == "deberta-v3" else encoder
     settings = RECIPES[recipe] | {
         "reinit_pooler": recipe == "stabilized" and FAMILIES[family].pooler is not None
     }
-    spec = make_spec(
-        folder,
-        ENCODERS[encoder](folder / "base"),
-        recipe=make_recipe(learning_rate=1e-3, max_steps=STEPS, eval_points=2, **settings),
-        init_seed=int(seed),
-        data_seed=int(seed),
-    )
+    settings |= {"learning_rate": 1e-3, "max_steps": STEPS, "eval_points": 2}
+    base = ENCODERS[encoder](folder / "base")
+    seeds: dict[str, Any] = {"init_seed": seed, "data_seed": seed}
+    if "pair_encoding" in settings:
+        head: dict[str, Any] = {name: settings.pop(name) for name in ("pooling", "pair_encoding")}
+        spec = make_pair_spec(folder, base, recipe=settings, **head, **seeds)
+    else:
+        spec = make_spec(folder, base, recipe=make_recipe(**settings), **seeds)
     run = TrainedRun(spec)
     return {
         "train_loss": run.losses,

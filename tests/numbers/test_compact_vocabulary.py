@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
 
+from shared.recipe.schedule import create_linear_schedule
 from tests.encoders.saving import build_common_settings
 from tests.encoders.tokenizers import build_wordpiece_tokenizer
 from tests.worker.training.runs import build_text, make_recipe
@@ -18,7 +19,6 @@ from worker.training.model.compact_vocabulary import (
 )
 from worker.training.model.initial_weights import copy_initial_weights
 from worker.training.optim.optimizer import Optimizer, compute_gradient_norm
-from worker.training.optim.schedule import create_linear_schedule
 
 
 @pytest.fixture(params=[1, 2])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import TrainingArguments, get_linear_schedule_with_warmup
 
-from worker.training.optim.schedule import create_linear_schedule, list_evaluation_steps
+from shared.recipe.schedule import create_linear_schedule, list_evaluation_steps
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 96, 234, 1600])
@@ -30,6 +30,13 @@ def test_warmup_steps_are_rounded_as_trainer_does(total: int) -> None:
     arguments = SimpleNamespace(warmup_steps=0.1)
     expected = TrainingArguments.get_warmup_steps(arguments, total)  # type: ignore[arg-type]
     assert create_linear_schedule(1.0, 0.1, total).warmup_steps == expected
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 30])
+@pytest.mark.parametrize("warmup_ratio", [0.0, 0.1, 1.0])
+def test_only_a_single_step_of_warmup_never_has_a_rate(total: int, warmup_ratio: float) -> None:
+    schedule = create_linear_schedule(1.0, warmup_ratio, total)
+    assert schedule.is_always_zero() == (total == 1 and warmup_ratio > 0)
 
 
 def test_the_rate_starts_at_zero_peaks_after_the_warmup_and_ends_just_above_zero() -> None:

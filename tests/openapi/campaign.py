@@ -21,6 +21,7 @@ PLACES_BY_KIND = {
         "body.training_file",
         "body.validation_file",
         "body.test_file",
+        "body.unlabelled_file",
         "body.input_file",
     ),
     "job": ("path.job_id", "body.job_ids[*]"),
@@ -43,11 +44,15 @@ RULES_IN_WORDS = (
     "give seeds or init_seeds, not both",
     "init_seeds needs data_seeds to form a grid",
     "keep must be smaller than start",
+    'keep "none" publishes no model',
+    'keep "best_run" excludes publish',
     "early_discard.start sets the number of runs",
     "after does not apply to a stream",
+    "after is not the ID of an item of this list",
     # rules of one field that JSON Schema cannot express
     # JSON Schema counts 6.0 as an integer
-    "Input should be a valid integer",
+    "must be a whole number",
+    "or a whole number",
     # in the document, but the known jobs are inserted without regard to it
     "a job is named twice",
     "an http or https URL of visible ASCII characters",
@@ -56,7 +61,7 @@ RULES_IN_WORDS = (
     "a key of at least 16 bytes",
     "printable characters",
     # the header 0 is generated at times, against its pattern
-    "last-event-id: String should match pattern",
+    "last-event-id must match the pattern",
 )
 """Parts of the messages about rules that the document states in words only."""
 

@@ -1,8 +1,6 @@
 """Fixtures: the application in the test process, over what a worker has left behind."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +45,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
     home = tmp_path_factory.mktemp("service")
     url = f"sqlite:///{home / 'test.db'}"
     apply_migrations(url)
-    with running_redis() as redis:
+    with redis_server() as redis:
         settings = _build_settings(home, url, redis, model_dir)
         with TestClient(create_app(settings)) as http:
             file_id = _upload_file(http)
@@ -64,7 +62,7 @@ def trained(
     queued.
     """
     home = tmp_path_factory.mktemp("service")
-    with running_redis() as redis:
+    with redis_server() as redis:
         url = new_database(request, "postgresql", home)
         with running_stack(home, url, redis, model_dir) as stack:
             file_id = _upload_file(stack.http)
@@ -76,21 +74,13 @@ def trained(
         yield Service(create_app(_build_settings(home, url, redis, model_dir)), known)
 
 
-@contextmanager
-def running_redis() -> Iterator[RedisServer]:
-    with (
-        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
-        redis_server(Path(folder)) as server,
-    ):
-        yield server
-
-
 def _build_settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:
     return Settings(
         home=home,
         database_url=url,
         redis_url=redis.url,
         model_dirs=str(models),
+        allowed_hosts="testserver",
         max_upload_bytes=300_000,
         max_request_bytes=100_000,
     )

@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from api.openapi.examples import EXAMPLES_PATH
 from tests.make import review_csv
-from tests.openapi.conftest import running_redis
+from tests.servers import redis_server
 from tests.stack import Stack, running_stack
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -33,8 +35,7 @@ class Recorder:
         """Send a request, record it with its response as an example, and return the response."""
         response = self.stack.http.request(method, path, **request)
         assert response.is_success, (operation, response.text)
-        is_json = response.headers["content-type"] == "application/json"
-        content = response.json() if is_json else response.text
+        content = _read_content(response)
         example = {"answer": _shorten(content)}
         if "json" in request:
             example["request"] = request["json"]
@@ -46,6 +47,13 @@ class Recorder:
             }
         self.examples.setdefault(operation, {})[name] = example
         return content
+
+
+def _read_content(response: httpx.Response) -> Any:
+    kind = response.headers["content-type"]
+    if kind.startswith("image/"):
+        return f"(the bytes of the {kind.removeprefix('image/').upper()})"
+    return response.json() if kind == "application/json" else response.text
 
 
 def _shorten(content: Any) -> Any:
@@ -132,6 +140,7 @@ def record_jobs(recorder: Recorder, file_id: str) -> tuple[str, str]:
     record("stability", "GET", f"{path}/stability")
     record("stability_csv", "GET", f"{path}/stability.csv")
     record("stability_html", "GET", f"{path}/stability.html")
+    record("stability_png", "GET", f"{path}/stability.png")
     runs = record("list_runs", "GET", f"{path}/runs")["data"]
     record("retrieve_run", "GET", f"{path}/runs/{runs[0]['id']}")
     names = {"names": "train_loss,valid_loss", "resolution": 4}
@@ -184,12 +193,15 @@ def record_models(recorder: Recorder, first: str, second: str, file_id: str) -> 
     record("file_content", "GET", f"/v1/files/{result['output_file_id']}/content")
     record("list_models", "GET", "/v1/models")
     record("retrieve_model", "GET", f"/v1/models/{model}")
+    record("retrieve_model", "GET", "/v1/models/all-MiniLM-L6-v2", name="base")
     comparisons = "/v1/fine_tuning/comparisons"
     comparison_id = record(
         "create_comparison", "POST", comparisons, json={"job_ids": [second, first]}
     )["id"]
     record("list_comparisons", "GET", comparisons)
     record("retrieve_comparison", "GET", f"{comparisons}/{comparison_id}")
+    record("comparison_html", "GET", f"{comparisons}/{comparison_id}/report.html")
+    record("comparison_png", "GET", f"{comparisons}/{comparison_id}/report.png")
     record("delete_model", "DELETE", f"/v1/models/{other}")
 
 
@@ -198,12 +210,13 @@ def record_service(recorder: Recorder) -> None:
     record("list_recipes", "GET", "/v1/fine_tuning/recipes")
     record("retrieve_recipe", "GET", "/v1/fine_tuning/recipes/conventional")
     record("usage", "GET", "/v1/usage")
+    record("storage_usage", "GET", "/v1/usage/storage")
     record("health", "GET", "/health")
     record("ready", "GET", "/ready")
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, running_redis() as redis:
+    with tempfile.TemporaryDirectory() as folder, redis_server() as redis:
         home = Path(folder)
         with running_stack(
             home, f"sqlite:///{home / 'examples.db'}", redis, home, 2, **LONG_LEASES

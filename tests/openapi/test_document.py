@@ -18,6 +18,8 @@ from api.openapi.service_metadata import TAG_DESCRIPTIONS
 from shared.datasets.errors import UnreadableFile
 from shared.db.migrate import DatabaseTooNew
 from shared.domain.errors import ServiceError
+from shared.domain.limit_errors import RetryLater
+from shared.encoders.archive.errors import UnusableArchive
 from shared.infra.settings import Settings
 
 Node = dict[str, Any]
@@ -29,7 +31,9 @@ OPERATIONS: dict[str, Node] = {
 }
 UNDOCUMENTED_ERRORS = {
     ServiceError,
+    RetryLater,
     UnreadableFile,
+    UnusableArchive,
     RouteNotFound,
     MethodNotAllowed,
     DatabaseTooNew,
@@ -70,7 +74,7 @@ def list_examples(content: Node) -> list[tuple[str, Node, Any]]:
 
 
 def test_every_route_is_an_operation_with_a_tag() -> None:
-    assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values()) == 47
+    assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values()) == 51
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == set(
         TAG_DESCRIPTIONS
     )
@@ -132,7 +136,7 @@ def test_an_operation_lists_its_errors_with_an_example_of_each(name: str) -> Non
     assert {"400", "403", "500"} <= set(errors)
     assert ("401" in errors) == operation["path"].startswith("/v1")
     assert ("413" in errors) >= ("requestBody" in operation)
-    assert ("503" in errors) == (name != "health")
+    assert ("503" in errors) == ("507" in errors) == (name != "health")
     for status, response in errors.items():
         content = response["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
@@ -142,7 +146,7 @@ def test_an_operation_lists_its_errors_with_an_example_of_each(name: str) -> Non
             assert list_schema_problems(example["value"], content["schema"]) == []
             assert set(example["value"]["error"]) == {"message", "type", "param", "code"}
         assert "x-request-id" in response["headers"]
-        assert ("retry-after" in response["headers"]) == (status in ("429", "503"))
+        assert ("retry-after" in response["headers"]) == (status in ("429", "503", "507"))
 
 
 def test_every_error_is_described_and_has_an_example() -> None:
@@ -185,13 +189,16 @@ def test_responses_other_than_json_are_listed() -> None:
         for name, operation in OPERATIONS.items()
     }
     assert {name: others for name, others in kinds.items() if others} == {
+        "comparison_html": {"text/html"},
+        "comparison_png": {"image/png"},
         "file_content": {"application/octet-stream"},
         "list_events": {"text/event-stream"},
         "run_logs": {"text/plain"},
         "stability_csv": {"text/csv"},
         "stability_html": {"text/html"},
+        "stability_png": {"image/png"},
     }
-    for name in ("file_content", "stability_csv"):
+    for name in ("file_content", "stability_csv", "stability_png", "comparison_png"):
         assert "application/json" not in OPERATIONS[name]["responses"]["200"]["content"]
 
 
@@ -199,8 +206,9 @@ def test_security_depends_on_the_api_key() -> None:
     with_key = create_app(Settings.model_validate({"api_key": "a-key-of-the-tests"})).openapi()
     for path, methods in with_key["paths"].items():
         for operation in methods.values():
-            assert operation["security"] == ([{"key": []}] if path.startswith("/v1") else [])
-    assert OPERATIONS["list_files"]["security"] == [{"key": []}, {}]
+            assert len(operation["security"]) == path.startswith("/v1")
+    assert OPERATIONS["list_files"]["security"] == [{"key": ["read"]}, {}]
+    assert OPERATIONS["delete_file"]["security"] == [{"key": ["submit"]}, {}]
     assert DOCUMENT["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert "a-key-of-the-tests" not in str(with_key)
 
@@ -226,7 +234,7 @@ def test_examples_do_not_show_the_recording_machine() -> None:
 
 
 def test_the_document_and_its_page_are_served() -> None:
-    http = TestClient(create_app(Settings(api_key=None)))
+    http = TestClient(create_app(Settings(api_key=None)), base_url="http://localhost")
     assert http.get("/openapi.json").json() == json.loads(json.dumps(DOCUMENT))
     page = http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

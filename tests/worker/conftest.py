@@ -3,13 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.migrate import apply_migrations
-from shared.db.session import Database, Message
+from shared.db.session import Message
 from shared.infra.settings import Settings
-from shared.infra.storage import Storage
 from tests.encoders import build_bert_folder, build_roberta_folder
+from tests.hub import PlayedHub, played_hub
+from tests.worker.contexts import HUB_MODEL, open_context
 from worker.context import WorkerContext
-from worker.trainer.process import Trainer
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +31,13 @@ def context(
     database_url: str, tmp_path: Path, notifications: list[Message]
 ) -> Iterator[WorkerContext]:
     """Context without a trainer, on both databases; ``notifications`` collects its messages."""
-    settings = Settings(home=tmp_path, database_url=database_url)
-    apply_migrations(database_url)
+    with open_context(Settings(home=tmp_path, database_url=database_url), notifications) as opened:
+        yield opened
 
-    def notify(message: Message) -> bool:
-        notifications.append(message)
-        return True
 
-    database = Database(database_url, notify=notify)
-    yield WorkerContext(
-        settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
-    )
-    database.dispose()
+@pytest.fixture
+def hub(model_dir: Path) -> Iterator[PlayedHub]:
+    """A hub with one model, ``HUB_MODEL``."""
+    with played_hub() as played:
+        played.models.add(HUB_MODEL, model_dir / "tiny-bert")
+        yield played

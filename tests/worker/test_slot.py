@@ -1,5 +1,6 @@
 """A slot that trains a stack, from claim to outcome; only the trainer is simulated."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,25 @@ def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
     assert train_queued_runs(context, ModelTrainer()) == [[0, 1, 2], [0]]
     status, runs, _ = load_outcome(context, job)
     assert (status, [row.attempt for row in runs]) == ("succeeded", [2, 1, 1])
+
+
+class PilotTrainer(ModelTrainer):
+    """Trainer that exports nothing, as for a pilot."""
+
+    def _train(self, specs: list[dict[str, Any]]) -> Iterator[Line]:
+        for line in super()._train(specs):
+            for spec in specs:
+                shutil.rmtree(spec["output"])
+                Path(spec["output"]).mkdir()
+            yield line
+
+
+@pytest.mark.parametrize("purpose", ["pilot", "main"])
+def test_only_a_pilot_may_end_without_artifacts(context: WorkerContext, purpose: str) -> None:
+    job = add_trainable_job(context, 1)
+    with context.database.write() as session:
+        session.query(Run).where(Run.job_id == job.id).one().purpose = purpose
+    train_queued_runs(context, PilotTrainer())
+    _, [run], _ = load_outcome(context, job)
+    assert (run.status, run.attempt) == {"pilot": ("succeeded", 1), "main": ("failed", 5)}[purpose]
+    assert run.artifacts is None

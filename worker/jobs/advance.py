@@ -2,6 +2,7 @@
 
     no recipe yet         -> more pilots, or a recipe and the job's runs (``worker.jobs.pilots``)
     runs paused at a rung -> the best ones continue (``worker.jobs.discard``)
+    a distillation held   -> it starts (``worker.jobs.distillation``)
     all runs ended        -> choose the best run -> publish -> end the job
 
 The message may arrive any number of times: the next stage is read from the rows, and a lease lets
@@ -10,13 +11,14 @@ one worker at a time advance the job.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
-from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from shared.db.events import JOB_CANCELLED_MESSAGE, Events
+from shared.db.files import list_digests
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints, Models
 from shared.db.run_requests import lock_runs
@@ -25,16 +27,27 @@ from shared.db.stages import Stages
 from shared.db.tables import Job, Model, Run
 from shared.domain.errors import Reason
 from shared.domain.states import JobState, RunState, derive_job_state
-from shared.infra.storage import BlobMissing
-from shared.report.builder import build_diagnosis, build_report, find_best_run
+from shared.infra.storage_errors import BlobMissing
+from shared.infra.storage_keys import build_artifacts_prefix
+from shared.report.builder import build_diagnosis, build_report
 from worker.context import WorkerContext
-from worker.db_retry import write_with_retry
-from worker.jobs import discard, pilots
-from worker.jobs.publish import PublishedArtifacts, publish_artifacts, replace_published
+from worker.db_retry import UNAVAILABLE_ERRORS, write_with_retry
+from worker.jobs import discard, distillation, pilots
+from worker.jobs.job_artifacts import (
+    delete_unused_artifacts,
+    delete_unused_contents,
+    publish_model,
+)
+from worker.jobs.publish import PublishedArtifacts, replace_published
+from worker.jobs.retries import (
+    AdvanceInterrupted,
+    ArtifactsMissing,
+    postpone_advance,
+    retry_or_fail,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-MAX_PUBLISH_ATTEMPTS = 3
 PUBLISH_LEASE_FACTOR = 10  # times a run's lease, because publishing has no heartbeat
 
 
@@ -50,11 +63,18 @@ def advance_job(context: WorkerContext, job_id: str) -> None:
         _advance_stage(context, job_id, fence)
     except FenceLost:
         log.info("job_lease_lost job=%s", job_id)
-    except (StorageError, SQLAlchemyError, BlobMissing, OSError, ValueError) as error:
-        log.exception("job_advance_failed job=%s", job_id)
-        cause = type(error).__name__
+    except (OSError, *UNAVAILABLE_ERRORS) as error:
+        log.warning("job_advance_postponed job=%s error=%s", job_id, error)
         _write_with_locked_runs(
-            context, job_id, lambda session: _retry_or_fail_job(session, job_id, fence, cause)
+            context, job_id, partial(postpone_advance, job_id=job_id, fence=fence, error=error)
+        )
+    except (
+        *(SQLAlchemyError, BlobMissing, ValueError),
+        *(ArtifactsMissing, AdvanceInterrupted),
+    ) as error:
+        log.exception("job_advance_failed job=%s", job_id)
+        _write_with_locked_runs(
+            context, job_id, partial(retry_or_fail, job_id=job_id, fence=fence, error=error)
         )
 
 
@@ -85,9 +105,24 @@ def _advance_stage(context: WorkerContext, job_id: str, fence: int) -> None:
         for run_id in _write_with_locked_runs(
             context, job_id, lambda session: discard.decide_early_discard(session, job_id, fence)
         ):
-            context.storage.delete_prefix(f"runs/{run_id}")
+            context.storage.delete_prefix(build_artifacts_prefix(run_id))
+    elif (due_id := _find_due_distillation(context, job)) is not None:
+        _write_with_locked_runs(
+            context,
+            job_id,
+            partial(distillation.start_distillation, job_id=job_id, fence=fence, run_id=due_id),
+        )
     else:
         _end_job(context, job_id, fence)
+
+
+def _find_due_distillation(context: WorkerContext, job: Job) -> str | None:
+    with context.database.read() as session:
+        runs = Runs(session).list_by_job(job.id)
+        due = distillation.find_due_distillation(
+            job, runs, distillation.list_distillations(session, job.id)
+        )
+        return None if due is None else due.id
 
 
 def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
@@ -95,49 +130,21 @@ def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
         job = session.get_one(Job, job_id)
         runs = Runs(session).list_by_job(job_id, with_results=True)
         all_run_ids = Runs(session).list_ids_by_job(job_id)
+        distillations = distillation.list_distillations(session, job_id)
         earlier_models = Models(session, job.owner_id).list_by_job(job_id)
+        earlier_digests = list_digests(session, job.result_files)
     status = derive_job_state([run.status for run in runs], cancelled=job.cancel_requested)
     published = None
     if status is JobState.SUCCEEDED:
-        published = _publish_best_run(context, job, runs, fence)
+        published = publish_model(context, job, runs, distillations, fence)
     kept_models = _write_with_locked_runs(
         context,
         job_id,
         lambda session: _record_job_end(session, job_id, fence, status, runs, published),
     )
-    _delete_unused_artifacts(context, all_run_ids, earlier_models, kept_models)
+    delete_unused_artifacts(context, all_run_ids, earlier_models, kept_models)
+    delete_unused_contents(context, earlier_digests)
     log.info("job_ended job=%s status=%s", job_id, status)
-
-
-def _publish_best_run(
-    context: WorkerContext, job: Job, runs: Sequence[Run], fence: int
-) -> PublishedArtifacts | None:
-    """Publish the best run, or return None if no run has artifacts. Raises OSError and others."""
-    # a run has no artifacts if its published model has been deleted
-    best = find_best_run([run for run in runs if run.artifacts is not None])
-    if best is None:
-        return None
-    if job.publish_attempts > MAX_PUBLISH_ATTEMPTS:
-        # the earlier attempts left no error: their processes were killed
-        raise OSError(f"publishing was interrupted {MAX_PUBLISH_ATTEMPTS} times")
-    return publish_artifacts(context, job, runs, best, fence)
-
-
-def _delete_unused_artifacts(
-    context: WorkerContext,
-    run_ids: Sequence[str],
-    earlier_models: Sequence[Model],
-    kept_models: Sequence[Model],
-) -> None:
-    """Delete artifacts that no row refers to; the garbage collection deletes any missed here."""
-    runs_with_model = {
-        model.run_id for model in kept_models if model.prefix.startswith(f"runs/{model.run_id}/")
-    }
-    for run_id in set(run_ids) - runs_with_model:
-        context.storage.delete_prefix(f"runs/{run_id}")
-    kept_prefixes = {model.prefix for model in kept_models}
-    for prefix in {model.prefix for model in earlier_models} - kept_prefixes:
-        context.storage.delete_prefix(prefix)
 
 
 def _record_job_end(
@@ -158,6 +165,7 @@ def _record_job_end(
         status, published = JobState.CANCELLED, None
     tokens = Stages(session).sum_trained_tokens(job_id)
     error = _build_failure_reason(runs) if status is JobState.FAILED else None
+    Stages(session).cancel_open_runs(job_id)  # a distillation that could not start
     Jobs(session).finish_job(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
         replace_published(session, job, published)
@@ -173,7 +181,8 @@ def _link_kept_models(session: Session, job: Job) -> Sequence[Model]:
     # an extended job may have models of its earlier publication
     kept_models = Models(session, job.owner_id).list_by_job(job.id)
     model_by_run = {model.run_id: model for model in kept_models}
-    for run in Runs(session).list_by_job(job.id):
+    distillations = distillation.list_distillations(session, job.id)
+    for run in [*Runs(session).list_by_job(job.id), *distillations]:
         model = model_by_run.get(run.id)
         run.artifacts = None if model is None else model.prefix
         run.fine_tuned_model = None if model is None else model.id
@@ -211,23 +220,3 @@ def _build_failure_reason(runs: Sequence[Run]) -> Reason:
         return Reason(code=first.code, message=f"{failed}: {first.message}", param=first.param)
     message = f"All {len(reasons)} runs failed, for different reasons; each run has its own error."
     return Reason(code="all_runs_failed", message=message, param=None)
-
-
-def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) -> None:
-    """Release the job for another attempt, or fail it after MAX_PUBLISH_ATTEMPTS.
-
-    The sweeper sends the message for the next attempt. A failed job keeps its runs and report.
-    """
-    jobs = Jobs(session)
-    job = session.get_one(Job, job_id)
-    if job.publish_attempts < MAX_PUBLISH_ATTEMPTS:
-        jobs.release_lease(job_id, fence)
-        return
-    message = f"The job could not be completed ({cause}). See the worker's log."
-    reason = Reason(code="publish_failed", message=message, param=None)
-    try:
-        jobs.finish_job(job_id, fence, JobState.FAILED, error=reason)
-    except FenceLost:
-        return
-    Stages(session).cancel_open_runs(job_id)
-    Events(session).add(job, message, level="error")

@@ -9,6 +9,7 @@ from shared.db.stages import Stages
 from shared.db.tables import Job, Run
 from shared.domain.early_discard import DecidedDiscard, WaitingRun, decide_discard
 from shared.domain.states import RunState
+from shared.domain.wording import choose_verb, format_count
 from shared.metrics.run_result import RungResult
 
 
@@ -47,10 +48,12 @@ def _build_waiting_run(run: Run) -> WaitingRun:
 def _describe_decision(decided: DecidedDiscard, waiting_count: int, run_count: int) -> str:
     kept_indices = decided.kept
     if not waiting_count:
-        return f"Early discard: none of the {run_count} runs reached the decision step."
+        return f"Early discard: none of {format_count(run_count, 'run')} reached the decision step."
+    discarded = waiting_count - len(kept_indices)
     indices = ", ".join(str(index) for index in kept_indices)
     return (
         f"Early discard at step {decided.at_step}: the best {len(kept_indices)} of "
-        f"{waiting_count} runs by validation score continue (index {indices}); "
-        f"{waiting_count - len(kept_indices)} are discarded."
+        f"{format_count(waiting_count, 'run')} by validation score "
+        f"{choose_verb(len(kept_indices), 'continues', 'continue')} (index {indices}); "
+        f"{discarded} {choose_verb(discarded, 'is', 'are')} discarded."
     )

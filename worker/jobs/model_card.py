@@ -8,19 +8,25 @@ from shared.db.tables import Job, Run
 from shared.domain.stored import dump_stored
 from shared.domain.task import TaskType
 from shared.report import StabilityReport
-from shared.report.formatting import format_baseline_title
+from shared.report.formatting import format_baseline_title, format_spread
+from worker.jobs.markdown import escape_markdown, format_code, format_yaml
 
 
-def render_model_card(identifier: str, job: Job, report: StabilityReport, best: Run) -> str:
-    """Return the model's README: its use, the report over all seeds, the recipe, the data."""
+def render_model_card(identifier: str, job: Job, report: StabilityReport, run: Run) -> str:
+    """Return the model's README: its use, the report over all seeds, the recipe, the data.
+
+    ``run`` is the one whose model it describes: the best run, or the distillation.
+    """
+    is_distilled = report.published is not None and report.published.kind == "distilled"
     is_pair_task = job.task.text_pair_column is not None
     example = '{"text": "first text", "text_pair": "second text"}' if is_pair_task else '"a text"'
     template = _make_environment().get_template("model_card.md.j2")
     return template.render(
         model_id=identifier,
         job=job,
-        recipe={} if job.resolved_recipe is None else dump_stored(job.resolved_recipe),
-        run=best,
+        recipe=_get_recipe(job, run),
+        run=run,
+        is_distilled=is_distilled,
         report=report,
         example=example,
         kinds=TaskType,
@@ -35,27 +41,37 @@ def _make_environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
+    environment.filters["spread"] = lambda std: "–" if std is None else format_spread(std, 4)
     environment.filters["baseline"] = format_baseline_title
-    environment.filters["cell"] = lambda text: (
-        str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
-    )
+    environment.filters["plain"] = escape_markdown
+    environment.filters["code"] = format_code
+    environment.filters["yaml"] = format_yaml
     return environment
 
 
-def format_provenance(job: Job, report: StabilityReport, best: Run) -> str:
+def format_provenance(job: Job, report: StabilityReport, run: Run) -> str:
     """Return the text of ``evenkeel.json``: how the model was made, and the report."""
-    recipe = None if job.resolved_recipe is None else dump_stored(job.resolved_recipe)
     provenance = {
         "job_id": job.id,
-        "run_id": best.id,
+        "run_id": run.id,
         "base_model": job.model,
+        "base_model_revision": None if job.hub_model is None else job.hub_model.commit,
+        "base_model_sha256": job.base_model_sha256,
+        "base_weights_sha256": job.base_weights_sha256,
         "task": dump_stored(job.task),
         "split": dump_stored(job.split),
-        "recipe": recipe,
-        "init_seed": best.init_seed,
-        "data_seed": best.data_seed,
-        "weights_sha256": best.weights_sha256,
-        "environment": best.environment,
+        "recipe": _get_recipe(job, run) or None,
+        "teachers": run.teachers,
+        "init_seed": run.init_seed,
+        "data_seed": run.data_seed,
+        "weights_sha256": run.weights_sha256,
+        "environment": run.environment,
         "report": report.model_dump(mode="json"),
     }
     return json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
+
+
+def _get_recipe(job: Job, run: Run) -> dict[str, object]:
+    """Return the settings that the run was trained with; empty if the job has none."""
+    recipe = run.recipe or job.resolved_recipe
+    return {} if recipe is None else dump_stored(recipe)

@@ -1,4 +1,4 @@
-"""Decide what follows a job's pilots: longer pilots, or the recipe and the main runs.
+"""Decide what follows a job's pilots: a further round, or the recipe and the main runs.
 
 The policy is in ``shared.recipe``.
 """
@@ -13,15 +13,20 @@ from shared.db.metrics import Metrics
 from shared.db.runs import Runs
 from shared.db.stages import Stages, build_pilot_runs
 from shared.db.tables import Job, Run
-from shared.domain.early_discard import compute_decision_step
+from shared.domain.early_discard import compute_decision_step, count_full_runs
 from shared.domain.states import Purpose, RunState
-from shared.recipe.pilot_decision import LongerPilots, PilotChoice, advance_pilots
-from shared.recipe.pilot_trials import Trial
-from shared.recipe.pilots import Candidate
+from shared.recipe.candidates import Candidate
+from shared.recipe.pilot_decision import (
+    NextPilots,
+    PilotChoice,
+    advance_pilots,
+    describe_round,
+)
+from shared.recipe.pilot_trials import Scale, Trial
 
 
 def decide_pilots(session: Session, job_id: str, fence: int) -> None:
-    """Store the next pilots, or the recipe and release the job's main runs. Raises FenceLost."""
+    """Store the next round, or the recipe, and release the job's main runs. Raises FenceLost."""
     job = session.get_one(Job, job_id, with_for_update=True)
     assert job.pilots is not None, "a job without a recipe has pilots"
     pilots = Runs(session).list_by_job(job_id, purpose=Purpose.PILOT)
@@ -29,11 +34,11 @@ def decide_pilots(session: Session, job_id: str, fence: int) -> None:
         job.pilots,
         [_build_trial(session, job, run) for run in pilots],
         job.recipe_notes,
-        metric=job.metric,
-        main_runs=len(Runs(session).list_by_job(job_id)),
+        scale=Scale(job.metric, job.dataset.rows.validation),
+        main_runs=count_full_runs(job.early_discard, len(Runs(session).list_by_job(job_id))),
     )
-    if isinstance(decision, LongerPilots):
-        _start_longer_pilots(session, job, fence, pilots, decision)
+    if isinstance(decision, NextPilots):
+        _start_next_pilots(session, job, fence, pilots, decision)
     else:
         _store_recipe(session, job, fence, decision)
 
@@ -50,22 +55,20 @@ def _build_trial(session: Session, job: Job, run: Run) -> Trial:
     )
 
 
-def _start_longer_pilots(
-    session: Session, job: Job, fence: int, pilots: Sequence[Run], decision: LongerPilots
+def _start_next_pilots(
+    session: Session, job: Job, fence: int, pilots: Sequence[Run], decision: NextPilots
 ) -> None:
-    longer = build_pilot_runs(
+    runs = build_pilot_runs(
         job,
         decision.plan.rule,
-        [decision.candidate],
+        decision.candidates,
+        seeds=decision.seeds,
         first_index=len(pilots),
         fold=pilots[0].fold,
     )
     Jobs(session).advance_to_stage(job.id, fence, pilots=decision.plan)
-    Stages(session).add_runs(longer)
-    Events(session).add(
-        job,
-        f"Pilots: also trying {decision.candidate.max_steps} steps, because {decision.reason}.",
-    )
+    Stages(session).add_runs(runs)
+    Events(session).add(job, describe_round(decision))
 
 
 def _store_recipe(session: Session, job: Job, fence: int, choice: PilotChoice) -> None:

@@ -1,10 +1,8 @@
-"""The result files of a job: metrics.csv, predictions.csv and model.zip."""
+"""The result files of a job that are tables: metrics.csv and predictions.csv."""
 
 import csv
 import json
 import logging
-import shutil
-import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +10,10 @@ from pathlib import Path
 from shared.datasets.labels import LABEL_SEPARATOR
 from shared.db.metrics import Metrics
 from shared.db.tables import Job, Run
+from shared.domain.csv_cells import disarm_formula
 from shared.domain.states import RunState
-from shared.infra.storage import BlobMissing
+from shared.infra.storage_errors import BlobMissing
+from shared.infra.storage_keys import build_predictions_key
 from worker.context import WorkerContext
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,6 @@ _OPENAI_COLUMNS = ("train_loss", "train_accuracy", "valid_loss", "valid_mean_tok
 measured, so its column is empty; a label counts as the one token of the answer.
 """
 _PREDICTION_COLUMNS = ("split", "row", "label", "predicted")
-_ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # constant, so that equal content gives equal bytes
-_COPY_CHUNK_BYTES = 1024 * 1024
 
 
 def write_metrics(context: WorkerContext, runs: Sequence[Run], path: Path) -> Path:
@@ -59,14 +57,14 @@ def write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], pat
     """Write predictions.csv: a row for each succeeded run and evaluated text.
 
     The predictions are those of the run's checkpoint. Several labels of a text are joined as in a
-    training file.
+    training file. A label that a spreadsheet would compute has an apostrophe before it.
     """
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
         probabilities = [f"p({name})" for name in job.task.label_names]
         writer.writerow([*_build_identity_cells(runs), *_PREDICTION_COLUMNS, *probabilities])
         for run in runs:
-            content = _load_predictions(context, run) if run.status == RunState.SUCCEEDED else None
+            content = load_predictions(context, run) if run.status == RunState.SUCCEEDED else None
             identity = _build_identity_cells(runs, run)
             for row in json.loads(content)["rows"] if content is not None else []:
                 cells = [_format_cell(row[name]) for name in _PREDICTION_COLUMNS]
@@ -75,15 +73,16 @@ def write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], pat
 
 
 def _format_cell(value: str | float | list[str]) -> str | float:
-    return LABEL_SEPARATOR.join(value) if isinstance(value, list) else value
+    text = LABEL_SEPARATOR.join(value) if isinstance(value, list) else value
+    return disarm_formula(text) if isinstance(text, str) else text
 
 
-def _load_predictions(context: WorkerContext, run: Run) -> bytes | None:
+def load_predictions(context: WorkerContext, run: Run) -> bytes | None:
     """Return the run's predictions.json, or None if an older version did not keep it.
 
     A copy is stored apart from the run's artifacts, because an extended job publishes again.
     """
-    key = f"predictions/{run.id}.json"
+    key = build_predictions_key(run.id)
     if run.artifacts is not None and run.fine_tuned_model is None:
         content = b"".join(context.storage.stream(f"{run.artifacts}/predictions.json"))
         context.storage.put_bytes(key, content)
@@ -106,21 +105,3 @@ def _build_identity_cells(runs: Sequence[Run], run: Run | None = None) -> list[s
     if run is None:
         return ["run_id", *columns[1:]]
     return [getattr(run, column) for column in columns]
-
-
-def write_zip(folder: Path, path: Path) -> Path:
-    """Write the folder to a zip archive without compression.
-
-    Weights do not compress, and deflating them takes longer than training a small job.
-    """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _ZIP_TIMESTAMP)
-                entry.external_attr = 0o644 << 16
-                with (
-                    file.open("rb") as source,
-                    archive.open(entry, "w", force_zip64=True) as target,
-                ):
-                    shutil.copyfileobj(source, target, _COPY_CHUNK_BYTES)
-    return path

@@ -3,25 +3,31 @@
 import logging
 import shutil
 import time
-from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared.db.references import References
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from shared.timings import GARBAGE_GRACE_S
+from shared.infra.storage_keys import StorageRoot, is_below_prefix
+from shared.timings import GARBAGE_GRACE_S, OWNED_GARBAGE_GRACE_S
 
 log = logging.getLogger(__name__)
+_ROOTS_OF_RUNS = frozenset({StorageRoot.RUNS, StorageRoot.LOGS, StorageRoot.PREDICTIONS})
+"""Roots whose owner's row is older than its blobs."""
 
 
 def sweep_storage(references: References, storage: Storage, *, now: datetime | None = None) -> int:
-    """Delete blobs older than a day that no row refers to; return their number."""
-    oldest = (now or datetime.now(UTC)) - timedelta(seconds=GARBAGE_GRACE_S)
+    """Delete old blobs that no row refers to; return their number.
+
+    ``references`` were read before: a blob that is newer than they are may have a row by now.
+    """
     deleted = 0
-    for root in ("files", "uploads", "runs", "logs", "models"):
+    for root in StorageRoot:
+        grace = OWNED_GARBAGE_GRACE_S if root in _ROOTS_OF_RUNS else GARBAGE_GRACE_S
+        oldest = (now or datetime.now(UTC)) - timedelta(seconds=grace)
         for blob in list(storage.list(root)):
-            if blob.modified < oldest and not _is_below_prefix(blob.key, references.prefixes):
+            if blob.modified < oldest and not is_below_prefix(blob.key, references.prefixes):
                 storage.delete(blob.key)
                 deleted += 1
     if deleted:
@@ -41,9 +47,10 @@ def sweep_cache(references: References, settings: Settings, *, now: float | None
         for path in _list_children(cache / "runs")
         if path.name.rpartition("-")[0] not in references.open_runs
     ]
+    candidates += _list_children(settings.resolved_hub_cache / "partial")
     candidates += [
         path
-        for folder in ("files", "models", "uploads", "publish")
+        for folder in ("files", "models", "uploads", "publish", "reports")
         for path in _list_children(cache / folder)
     ]
     deleted = [path for path in candidates if path.stat().st_mtime < oldest]
@@ -53,12 +60,6 @@ def sweep_cache(references: References, settings: Settings, *, now: float | None
         else:
             path.unlink(missing_ok=True)
     return len(deleted)
-
-
-def _is_below_prefix(key: str, prefixes: AbstractSet[str]) -> bool:
-    """Return whether the key or one of its parent folders is among the prefixes."""
-    parts = key.split("/")
-    return any("/".join(parts[:depth]) in prefixes for depth in range(1, len(parts) + 1))
 
 
 def _list_children(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.health import check_connection
 from shared.db.session import make_engine
-from shared.infra.settings import Settings
+from shared.infra.settings import read_settings_or_exit
 
 # the processes of `evenkeel worker`, each started as `python -m <name>`
 PROGRAMS = ("worker", "worker.maintenance.sweeper")
@@ -57,7 +57,7 @@ def _read_module_name(command_line: Path) -> str | None:
 
 def main() -> int:
     problems = [f"{name} is not running" for name in list_missing_programs()]
-    database = find_database_problem(Settings().resolved_database_url)
+    database = find_database_problem(read_settings_or_exit().resolved_database_url)
     if database is not None:
         problems.append(database)
     sys.stdout.write(

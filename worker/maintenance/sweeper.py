@@ -4,8 +4,8 @@ When a worker dies, nobody renews the leases of its runs. After ``EVENKEEL_LEASE
 sweeper takes them back (``shared.db.recovery``) and the runs are queued again. A worker survives
 the death of its trainer process and decides itself what follows (``worker.runs.transitions``).
 
-The sweeper also sends webhooks. Any number of sweepers may run on any machine and may be killed at
-any moment: every change is a guarded update.
+The sweeper also sends webhooks and downloads models of the hub. Any number of sweepers may run on
+any machine and may be killed at any moment: every change is a guarded update.
 """
 
 import logging
@@ -16,31 +16,39 @@ import time
 from itertools import takewhile
 from types import FrameType
 
-from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db.events import Events
-from shared.db.files import is_digest_used, list_expired_files, lock_digest
+from shared.db.file_content import list_unused_blobs
+from shared.db.files import list_expired_files
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.recovery import LostRun, RunRecovery
 from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.db.uploads import Uploads, delete_ended_uploads, list_overdue_uploads
+from shared.db.webhook_secrets import reseal_webhooks
 from shared.domain.naming import format_run_title
 from shared.domain.states import RunState, UploadState
 from shared.infra import log as logs
 from shared.infra.broker import BrokerUnreachable, JobQueue
-from shared.infra.settings import Settings
-from shared.infra.storage import Storage, build_file_key, build_parts_prefix
+from shared.infra.child_process import announce_start
+from shared.infra.private_files import keep_files_private
+from shared.infra.secret_box import SecretBox
+from shared.infra.settings import Settings, read_settings_or_exit
+from shared.infra.storage import Storage
+from shared.infra.storage_keys import build_parts_prefix
 from shared.timings import REGISTRATION_INTERVAL_S
 from worker.maintenance.garbage import sweep_cache, sweep_storage
+from worker.maintenance.model_fetcher import ModelFetcher
 from worker.maintenance.registration import register_worker
 from worker.maintenance.webhook_sender import WebhookSender
 
 log = logging.getLogger(__name__)
 CLEANUP_INTERVAL_S = 3600.0
-SENDER_THREADS = 2
+SENDER_THREADS = 8  # so many slow receivers delay nobody else's notices
+FETCHER_THREADS = 2
+STOP_TIMEOUT_S = 1.5
 BATCH_SIZE = 100  # notifications per tick; a longer queue already has enough messages
 
 
@@ -67,6 +75,17 @@ class Sweeper:
         self._end_overdue_uploads()
         self._collect_garbage()
 
+    def reseal_webhooks(self) -> None:
+        """Encrypt the webhooks of rows that are older than the encryption or the first key."""
+        try:
+            with self._database.write() as session:
+                resealed = reseal_webhooks(session, SecretBox(self._settings))
+        except (SQLAlchemyError, OSError) as error:  # the next start tries again
+            log.warning("webhooks_not_resealed error=%s", error)
+            return
+        if resealed:
+            log.info("webhooks_resealed jobs=%s", resealed)
+
     def _register_worker(self) -> None:
         if time.monotonic() >= self._next_registration:
             self._next_registration = time.monotonic() + REGISTRATION_INTERVAL_S
@@ -83,9 +102,8 @@ class Sweeper:
         for file in files:
             log.info("file_expired file=%s", file.id)
             with self._database.write() as session:
-                lock_digest(session, file.sha256)
-                if not is_digest_used(session, file.sha256):
-                    self._storage.delete(build_file_key(file.sha256))
+                for prefix in list_unused_blobs(session, file):
+                    self._storage.delete_prefix(prefix)
 
     def _end_overdue_uploads(self) -> None:
         with self._database.read() as session:
@@ -169,31 +187,46 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _start_webhook_senders(settings: Settings, database: Database, stop: threading.Event) -> None:
-    """Start the senders on threads of their own, so that a slow receiver delays nothing else."""
-    for number in range(SENDER_THREADS):
-        threading.Thread(
-            target=WebhookSender(settings, database).run,
-            args=[stop],
-            name=f"webhooks-{number}",
-            daemon=True,
-        ).start()
+def _start_helpers(
+    settings: Settings, database: Database, stop: threading.Event
+) -> list[threading.Thread]:
+    """Start threads for webhooks and downloads, so that a slow receiver or hub delays nothing
+    else.
+    """
+    targets = {
+        "webhooks": (WebhookSender(settings, database).run, SENDER_THREADS),
+        "models": (ModelFetcher(settings, database).run, FETCHER_THREADS),
+    }
+    helpers = [
+        threading.Thread(target=target, args=[stop], name=f"{name}-{number}", daemon=True)
+        for name, (target, count) in targets.items()
+        for number in range(count)
+    ]
+    for helper in helpers:
+        helper.start()
+    return helpers
 
 
 def main() -> int:
-    settings = Settings()
+    keep_files_private()
+    settings = read_settings_or_exit()
     logs.configure_logging(settings.log_level)
     stop = _stop_on_signals()
     database = Database(settings.resolved_database_url)
     storage = Storage(settings.resolved_storage_url)
-    _start_webhook_senders(settings, database, stop)
+    helpers = _start_helpers(settings, database, stop)
     sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
+    sweeper.reseal_webhooks()
     while not stop.is_set():
         try:
             sweeper.sweep()
-        except (SQLAlchemyError, StorageError, OSError) as error:  # the next tick tries again
+            announce_start()
+        except (SQLAlchemyError, OSError) as error:  # the next tick tries again
             log.warning("sweep_failed error=%s", error)
         stop.wait(settings.tick_seconds)
+    until = time.monotonic() + STOP_TIMEOUT_S
+    for helper in helpers:  # to leave what they have claimed to others
+        helper.join(max(0.0, until - time.monotonic()))
     return 0
 
 

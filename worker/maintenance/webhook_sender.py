@@ -1,7 +1,7 @@
 """Delivery of webhooks: signed, to public addresses only, retried for a day."""
 
+import asyncio
 import logging
-import socket
 import threading
 import time
 from typing import NamedTuple
@@ -11,10 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db.deliveries import ClaimedDelivery, Deliveries
 from shared.db.session import Database
-from shared.infra.network import is_public_address
+from shared.db.webhook_secrets import unseal_webhook
+from shared.domain.job_facts import WebhookTarget
+from shared.infra.network import is_public_address, resolve_host
+from shared.infra.secret_box import SecretBox, SecretUnreadable
 from shared.infra.settings import Settings
 from shared.infra.webhook_signature import build_signed_headers
-from shared.timings import WEBHOOK_LEASE_S, WEBHOOK_TIMEOUT_S
+from shared.timings import WEBHOOK_DEADLINE_S, WEBHOOK_LEASE_S, WEBHOOK_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 HTTP_GONE = 410  # the receiver asks for no more attempts
@@ -35,16 +38,22 @@ class AddressNotPublic(Exception):
     """Refusal of a host that resolves to an address that is not public."""
 
 
+class _DeadlineExceeded(Exception):
+    """The receiver was found and did not answer in time."""
+
+
 class WebhookSender:
     """Sender of due deliveries; any number may run at a time.
 
-    Each delivery is claimed under a lease. After a crash it may be sent twice, with the same id.
+    Each delivery is claimed under a lease, one a receiver at a time. After a crash it may be sent
+    twice, with the same id.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._allow_private_addresses = settings.webhook_private_addresses
         self._tick_seconds = settings.tick_seconds
         self._database = database
+        self._secret_box = SecretBox(settings)
 
     def run(self, stop: threading.Event) -> None:
         """Send due deliveries until ``stop`` is set."""
@@ -83,9 +92,14 @@ class WebhookSender:
 
     def _attempt_delivery(self, delivery: ClaimedDelivery) -> DeliveryResult:
         try:
-            status = self._post_delivery(delivery)
+            webhook = unseal_webhook(self._secret_box, delivery.webhook)
+            status = self._post_delivery(delivery, webhook)
         except AddressNotPublic as error:
             return DeliveryResult(None, str(error), final=True)
+        except SecretUnreadable as error:
+            return DeliveryResult(None, f"The webhook cannot be read. {error}")
+        except _DeadlineExceeded as error:
+            return DeliveryResult(None, str(error))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return DeliveryResult(None, f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS])
         if 200 <= status < 300:
@@ -94,32 +108,28 @@ class WebhookSender:
             status, f"The receiver answered with status {status}.", final=status == HTTP_GONE
         )
 
-    def _post_delivery(self, delivery: ClaimedDelivery) -> int:
+    def _post_delivery(self, delivery: ClaimedDelivery, webhook: WebhookTarget) -> int:
         """Send the request and return the response's status.
 
         The response's body is not read and redirects are not followed. The connection goes to the
-        address that was checked, without a second lookup of the name that could differ.
+        address that was checked, without a second lookup of the name that could differ. Raises
+        _DeadlineExceeded after WEBHOOK_DEADLINE_S.
         """
-        url, body = httpx.URL(delivery.url), delivery.body.encode()
-        headers = _build_headers(delivery, url, body)
+        url, body = httpx.URL(webhook.url), delivery.body.encode()
+        headers = _build_headers(delivery, webhook, url, body)
         target = url.copy_with(host=self._resolve_address(url))
-        with (
-            httpx.Client(
-                timeout=WEBHOOK_TIMEOUT_S, trust_env=False, follow_redirects=False
-            ) as client,
-            client.stream(
-                "POST", target, content=body, headers=headers, extensions={"sni_hostname": url.host}
-            ) as response,
-        ):
-            return response.status_code
+        # asyncio, because only a cancellation ends a request whose every read is in time
+        try:
+            return asyncio.run(_post(target, body, headers, url.host))
+        except TimeoutError:
+            raise _DeadlineExceeded(
+                f"The receiver did not answer within {WEBHOOK_DEADLINE_S:g} s."
+            ) from None
 
     def _resolve_address(self, url: httpx.URL) -> str:
         """Return an address of the host. Raises AddressNotPublic, or OSError for unknown names."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = [
-            str(entry[4][0])
-            for entry in socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        ]
+        addresses = resolve_host(url.host, port, WEBHOOK_TIMEOUT_S)
         if not self._allow_private_addresses and not all(
             is_public_address(address) for address in addresses
         ):
@@ -130,8 +140,24 @@ class WebhookSender:
         return addresses[0]
 
 
-def _build_headers(delivery: ClaimedDelivery, url: httpx.URL, body: bytes) -> dict[str, str]:
-    signed = build_signed_headers(delivery.secret, delivery.id, int(time.time()), body)
+async def _post(target: httpx.URL, body: bytes, headers: dict[str, str], host: str) -> int:
+    """Send the request to an address; ``host`` is the name of its certificate."""
+    async with (
+        asyncio.timeout(WEBHOOK_DEADLINE_S),
+        httpx.AsyncClient(
+            timeout=WEBHOOK_TIMEOUT_S, trust_env=False, follow_redirects=False
+        ) as client,
+        client.stream(
+            "POST", target, content=body, headers=headers, extensions={"sni_hostname": host}
+        ) as response,
+    ):
+        return response.status_code
+
+
+def _build_headers(
+    delivery: ClaimedDelivery, webhook: WebhookTarget, url: httpx.URL, body: bytes
+) -> dict[str, str]:
+    signed = build_signed_headers(webhook.secret, delivery.id, int(time.time()), body)
     return signed | {
         "host": url.netloc.decode("ascii"),
         "content-type": "application/json",

@@ -1,6 +1,7 @@
 """A claimed run with its job and files, and what the trainer needs of them on local disk."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,20 @@ from typing import Any
 from shared.db.runs import Lease
 from shared.db.tables import File, Job, Model, Run
 from shared.domain.errors import ServiceError
-from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.states import Purpose
 from shared.domain.stored import dump_stored
-from shared.encoders.catalogue import Catalogue
 from shared.infra.model_cache import fetch_cached_folder
-from shared.infra.storage import BlobMissing, build_file_key
+from shared.infra.storage_errors import BlobMissing
+from shared.infra.storage_keys import build_artifacts_prefix, build_file_key
 from worker.context import WorkerContext
+
+
+def get_model_prefix(run: Run) -> str:
+    """Return the storage prefix of the run's model.
+
+    Once a run's model is published, its artifacts are that model alone.
+    """
+    return str(run.artifacts) if run.fine_tuned_model is not None else f"{run.artifacts}/model"
 
 
 class DataMissing(ServiceError):
@@ -29,6 +37,8 @@ class Assignment:
     files: dict[str, File]
     base_model: Model | None = None
     """The fine-tuned model that the job starts from; None if it starts from a base model."""
+    teachers: Sequence[Run] = ()
+    """The runs whose mean prediction a distillation learns."""
 
     @property
     def artifacts_prefix(self) -> str:
@@ -37,7 +47,7 @@ class Assignment:
         It contains the fence, so that a worker that lost its lease cannot overwrite the artifacts
         of the next attempt.
         """
-        return f"runs/{self.run.id}/{self.lease.fence}"
+        return f"{build_artifacts_prefix(self.run.id)}/{self.lease.fence}"
 
     def get_output_folder(self, context: WorkerContext) -> Path:
         return context.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.lease.fence}"
@@ -50,13 +60,18 @@ class Assignment:
         folder = self.get_output_folder(context)
         return folder.with_name(f"{folder.name}.state")
 
-    def prepare_data_fields(self, context: WorkerContext) -> dict[str, Any]:
+    def prepare_data_fields(
+        self, context: WorkerContext, base_model: Path, base_model_sha256: str
+    ) -> dict[str, Any]:
         """Fetch the job's files and return the fields that all of its runs share.
 
-        Raises DataMissing, ModelNotAllowed, storage errors or OSError.
+        ``base_model`` is the folder of the model, with its digest. Raises DataMissing, storage
+        errors or OSError.
         """
         return {
-            "base_model": str(self._find_base_model_folder(context)),
+            "base_model": str(base_model),
+            "base_model_name": self.job.model,
+            "base_model_sha256": base_model_sha256,
             "task": dump_stored(self.job.task),
             "metric": self.job.metric,
             "training_file": self._fetch_file(context, self.job.training_file, "training_file"),
@@ -86,7 +101,23 @@ class Assignment:
             "export": self.run.purpose != Purpose.PILOT,
             "stop_step": self.run.stop_step,
             "state": self._fetch_resume_state(context),
+            "teachers": self._fetch_teachers(context),
+            "unlabelled_file": self._fetch_unlabelled_file(context),
         }
+
+    def _fetch_unlabelled_file(self, context: WorkerContext) -> dict[str, str] | None:
+        """Fetch the texts that only a distillation reads. Raises DataMissing or storage errors."""
+        if self.run.purpose != Purpose.DISTILLATION:
+            return None
+        return self._fetch_file(context, self.job.unlabelled_file, "unlabelled_file")
+
+    def _fetch_teachers(self, context: WorkerContext) -> list[str]:
+        """Fetch the teachers' models and return their local folders. Raises DataMissing."""
+        models = {run.id: get_model_prefix(run) for run in self.teachers if run.artifacts}
+        missing = [run_id for run_id in self.run.teachers or [] if run_id not in models]
+        if missing:
+            raise DataMissing(f"The model of run {missing[0]}, which was to be distilled, is gone.")
+        return [str(fetch_published_model(context, prefix)) for prefix in models.values()]
 
     def _create_output_folder(self, context: WorkerContext) -> Path:
         output = self.get_output_folder(context)
@@ -98,16 +129,6 @@ class Assignment:
         """Delete the run's folders on this machine."""
         for folder in (self.get_output_folder(context), self.get_state_folder(context)):
             shutil.rmtree(folder, ignore_errors=True)
-
-    def _find_base_model_folder(self, context: WorkerContext) -> Path:
-        if not self.job.model.startswith(FINE_TUNED_PREFIX):
-            return Catalogue(context.settings.model_folders).get_folder(self.job.model)
-        if self.base_model is None:
-            raise DataMissing(
-                f"Model {self.job.model} was deleted. Start a new job from another model.",
-                param="model",
-            )
-        return fetch_base_model(context, self.base_model.prefix)
 
     def _fetch_resume_state(self, context: WorkerContext) -> str | None:
         if self.run.state is None:
@@ -139,7 +160,7 @@ class Assignment:
         return {"path": str(path), "filename": file.filename}
 
 
-def fetch_base_model(context: WorkerContext, prefix: str) -> Path:
+def fetch_published_model(context: WorkerContext, prefix: str) -> Path:
     """Return the local folder of a published model, and fetch it on the first call.
 
     Raises DataMissing.

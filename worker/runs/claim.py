@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.events import Events
 from shared.db.files import files_of_job
+from shared.db.models import Models
 from shared.db.runs import Lease, Runs
 from shared.db.stack_claim import StackClaimer
 from shared.db.tables import File, Job, Model
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def claim_runs(context: WorkerContext, preferred_run_id: str | None) -> list[Assignment]:
-    """Claim the preferred run, or else the oldest queued one, and runs to train with it.
+    """Claim a run of the owner whose turn it is, and runs to train with it.
 
     Those runs differ from the first in their seeds only. Empty when nothing is queued.
     """
@@ -42,7 +43,9 @@ def _claim_in_session(
     )
     job = Runs(session).start_job(first.run_id)
     files = {file.id: file for file in files_of_job(session, job)}
-    base = session.get(Model, job.model) if job.model.startswith(FINE_TUNED_PREFIX) else None
+    base = None
+    if job.model.startswith(FINE_TUNED_PREFIX):
+        base = Models(session, job.owner_id).find_base_model(job)
     return [_build_assignment(session, job, lease, files, base) for lease in (first, *others)]
 
 
@@ -57,4 +60,5 @@ def _build_assignment(
     )
     attempt = "" if run.attempt == 1 else f" (attempt {run.attempt})"
     Events(session).add(job, f"{title} {action}{attempt}.", run_id=run.id)
-    return Assignment(job, run, lease, files, base_model)
+    teachers = Runs(session).list_by_ids(run.teachers or [])
+    return Assignment(job, run, lease, files, base_model, teachers)

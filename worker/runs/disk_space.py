@@ -10,17 +10,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.db.runs import Runs
-from shared.db.tables import Run
-from shared.domain.states import OPEN_RUN_STATES
+from shared.db.tables import Job, Run
+from shared.domain.states import OPEN_RUN_STATES, Purpose
+from shared.encoders.validation.errors import UnfitModel
+from shared.encoders.validation.memory import count_parameters
+from shared.encoders.validation.weight_files import read_weights
+from shared.recipe.fields import MAX_AVERAGED_CHECKPOINTS
+from shared.recipe.value import Recipe
 from worker.context import WorkerContext
 from worker.db_retry import write_with_retry
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import MachineUnfit
 
 SPARE_BYTES = 256 * 1024 * 1024  # for everything other than weights
+FLOAT32_BYTES = 4
 WEIGHTS_COPIES = 1  # a run's checkpoint, which stays at least until its job ends
 STATE_COPIES = 4  # a resume state: weights, best weights and the optimizer's two moments
-PUBLISHED_COPIES = 2  # the published model as a folder and as an archive
+PUBLISHED_COPIES = 1  # the published model; its zip file is made of it when it is read
 
 
 def count_fitting_runs(
@@ -32,15 +38,20 @@ def count_fitting_runs(
     """
     folder = context.settings.resolved_cache_dir
     folder.mkdir(parents=True, exist_ok=True)
-    copy_bytes = (base_model / "model.safetensors").stat().st_size
+    copy_bytes = measure_copy(base_model)
     free = shutil.disk_usage(folder).free
     shares_disk = context.storage.is_on_same_disk(folder)
     later_runs = _list_other_open_runs(context, assignments) if shares_disk else []
-    later_copies = sum(map(_count_kept_copies, later_runs)) + PUBLISHED_COPIES
-    run = assignments[0].run
+    job, run = assignments[0].job, assignments[0].run
+    candidates = _count_candidates(job, run)
+    later_copies = PUBLISHED_COPIES + sum(
+        _count_kept_copies(later, _count_candidates(job, later)) for later in later_runs
+    )
     for count in range(len(assignments), 0, -1):
-        postponed = (len(assignments) - count) * (_count_kept_copies(run) if shares_disk else 0)
-        trained = count * _count_run_copies(run, is_alone=count == 1)
+        postponed = (len(assignments) - count) * (
+            _count_kept_copies(run, candidates) if shares_disk else 0
+        )
+        trained = count * _count_run_copies(run, candidates, is_alone=count == 1)
         needed = (trained + postponed + later_copies) * copy_bytes + SPARE_BYTES
         if needed <= free:
             return count
@@ -51,25 +62,51 @@ def count_fitting_runs(
     )
 
 
-def _count_run_copies(run: Run, *, is_alone: bool) -> int:
+def measure_copy(base_model: Path) -> int:
+    """Return the bytes of a copy of the weights: float32, however the base model has them.
+
+    Raises MachineUnfit for a folder that has been damaged on this machine.
+    """
+    try:
+        return FLOAT32_BYTES * count_parameters(read_weights(base_model))
+    except UnfitModel as unfit:
+        raise MachineUnfit(f"{base_model.name} {unfit.reason}") from None
+
+
+def _count_run_copies(run: Run, candidates: int, *, is_alone: bool) -> int:
     """Return the number of copies that the run needs on this disk at a time.
 
     A run that is trained alone can be paused, which writes a resume state.
     """
-    written = STATE_COPIES if is_alone or run.stop_step is not None else WEIGHTS_COPIES
-    return written + (STATE_COPIES if run.state is not None else 0)  # the fetched resume state
+    state_copies, can_pause = STATE_COPIES + candidates, is_alone or run.stop_step is not None
+    # a run at its end has its model beside the candidates, one that pauses moves them
+    written = state_copies if can_pause else WEIGHTS_COPIES + candidates
+    return written + (state_copies if run.state is not None else 0)  # the fetched resume state
 
 
-def _count_kept_copies(run: Run) -> int:
+def _count_kept_copies(run: Run, candidates: int) -> int:
     """Return the number of copies that the run leaves in the storage when it ends or waits.
 
     They stay until the run continues or its job ends, or for good if the job keeps all its runs.
     """
-    return STATE_COPIES if run.stop_step is not None else WEIGHTS_COPIES
+    return STATE_COPIES + candidates if run.stop_step is not None else WEIGHTS_COPIES
+
+
+def _count_candidates(job: Job, run: Run) -> int:
+    """Return how many checkpoints the run keeps at a time for their average."""
+    recipe = run.recipe or job.resolved_recipe
+    is_averaged = isinstance(recipe, Recipe) and recipe.select == "greedy_average"
+    return MAX_AVERAGED_CHECKPOINTS if is_averaged else 0
 
 
 def _list_other_open_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> list[Run]:
     """Return the open runs of the same job, without these."""
     run_ids, job_id = {assignment.run.id for assignment in assignments}, assignments[0].job.id
-    runs = write_with_retry(context.database, lambda session: Runs(session).list_by_job(job_id))
+    runs = write_with_retry(
+        context.database,
+        lambda session: [
+            *Runs(session).list_by_job(job_id),
+            *Runs(session).list_by_job(job_id, purpose=Purpose.DISTILLATION),
+        ],
+    )
     return [run for run in runs if run.status in OPEN_RUN_STATES and run.id not in run_ids]

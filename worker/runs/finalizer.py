@@ -5,10 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from obstore.exceptions import BaseError as StorageError
-
 from shared.db.runs import FenceLost
-from shared.infra.storage import build_log_key
+from shared.domain.states import Purpose
+from shared.infra.storage_keys import build_log_key
 from worker.context import WorkerContext
 from worker.db_retry import sleep_unless_shutting_down, write_with_retry
 from worker.runs.assignment import Assignment
@@ -21,6 +20,7 @@ from worker.runs.outcomes import (
     Stopped,
     StopReason,
     Unprepared,
+    describe_outage,
 )
 from worker.runs.transitions import record_outcome
 
@@ -56,16 +56,14 @@ class RunFinalizer:
             for pending in self._pending:
                 pending.result()
 
-    def submit_outcome(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
+    def submit_outcome(self, assignment: Assignment, outcome: Outcome) -> None:
         """Queue the run to be finalized, with the trainer's log up to now."""
         stderr_text = self._context.trainer.stderr_tail.get_text()
         self._pending.append(
             self._executor.submit(self._finalize_run, assignment, outcome, stderr_text)
         )
 
-    def _finalize_run(
-        self, assignment: Assignment, outcome: Outcome | Unprepared, stderr_text: str
-    ) -> None:
+    def _finalize_run(self, assignment: Assignment, outcome: Outcome, stderr_text: str) -> None:
         run_id = assignment.run.id
         try:
             self._store_log(assignment, stderr_text)
@@ -95,22 +93,22 @@ class RunFinalizer:
             self._context.storage.put_bytes(
                 build_log_key(assignment.run.id, assignment.run.attempt), stderr_text.encode()
             )
-        except (StorageError, OSError) as error:
+        except OSError as error:
             log.warning("log_upload_failed run=%s error=%s", assignment.run.id, error)
 
-    def _store_artifacts(
-        self, assignment: Assignment, outcome: Outcome | Unprepared
-    ) -> Outcome | Unprepared:
+    def _store_artifacts(self, assignment: Assignment, outcome: Outcome) -> Outcome:
         """Upload the artifacts before any row refers to them, and return the outcome.
 
         The outcome becomes Unprepared if the storage does not accept them.
         """
         if not isinstance(outcome, Finished | Paused):
             return outcome
+        if isinstance(outcome, Finished) and assignment.run.purpose == Purpose.PILOT:
+            return outcome  # it exports nothing
         try:
             self._upload_artifacts(assignment)
         except MachineUnfit as error:
-            return Unprepared(str(error))
+            return error.to_outcome()
         return outcome
 
     def _upload_artifacts(self, assignment: Assignment) -> None:
@@ -121,11 +119,8 @@ class RunFinalizer:
                     assignment.artifacts_prefix, assignment.get_output_folder(self._context)
                 )
                 return
-            except (StorageError, OSError) as error:
+            except OSError as error:
                 log.warning("artifacts_upload_failed run=%s error=%s", assignment.run.id, error)
                 if retry_delay is None:
-                    raise MachineUnfit(
-                        f"The run's weights could not be stored ({type(error).__name__}); see the "
-                        "worker's log."
-                    ) from error
+                    raise describe_outage(error, "The run's weights could not be stored") from error
                 sleep_unless_shutting_down(retry_delay)

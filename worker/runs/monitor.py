@@ -6,7 +6,7 @@ The trainer's messages become rows; flags, limits and lost leases become request
 import math
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.db.runs import RunFlags
@@ -16,11 +16,13 @@ from worker.context import WorkerContext
 from worker.db_retry import retry_while_unavailable
 from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
-from worker.runs.outcomes import Died, Failed, Outcome, Stopped, StopReason
+from worker.runs.outcomes import Died, Failed, Outcome, Stopped, StopReason, Unprepared
 from worker.runs.record_store import RecordStore
 from worker.runs.recorder import RunRecorder
 from worker.trainer.process import TrainerDied
 from worker.trainer.protocol import (
+    DISK_ERROR_CODE,
+    DISK_FULL_CODE,
     RunCommand,
     TrainerMessage,
     TrainerReady,
@@ -120,18 +122,21 @@ class RunMonitor:
             if is_last_message(message):
                 yield from self._end_runs({run_id: Stopped(request.reason)})
             return
-        outcome = recorder.record_message(message)
+        outcome: Outcome | None = recorder.record_message(message)
         if isinstance(outcome, Failed):
             outcome = self._attribute_failure(outcome, recorder)
         if outcome is not None:
             yield from self._end_runs({run_id: outcome})
 
     def _attribute_failure(self, failure: Failed, recorder: RunRecorder) -> Outcome:
-        """Return Died instead of a failure that another run of the stack may have caused.
+        """Return Died instead of a failure that another run of the stack may have caused, and
+        Unprepared for one of this machine's disk.
 
         Such a failure counts as the run's own only when the run is trained alone.
         """
         code, stack_size = failure.reason.code, len(self._recorders)
+        if code in (DISK_ERROR_CODE, DISK_FULL_CODE):
+            return Unprepared(failure.reason.message, is_outage=code == DISK_FULL_CODE)
         self._needs_new_trainer |= code == "internal_error"
         if stack_size > 1 and code in _SHARED_FAILURE_CODES:
             return Died(recorder.step, failure.reason.message, stack_size)
@@ -148,14 +153,14 @@ class RunMonitor:
             }
         )
 
-    def _end_all_runs(self, outcomes: dict[str, Outcome]) -> Iterator[RunEnd]:
+    def _end_all_runs(self, outcomes: Mapping[str, Outcome]) -> Iterator[RunEnd]:
         """End all runs after the trainer has died; runs that should stop count as stopped."""
         stopped = {
             run_id: Stopped(request.reason) for run_id, request in self._stop_requests.items()
         }
-        yield from self._end_runs(outcomes | stopped)
+        yield from self._end_runs({**outcomes, **stopped})
 
-    def _end_runs(self, outcomes: dict[str, Outcome]) -> Iterator[RunEnd]:
+    def _end_runs(self, outcomes: Mapping[str, Outcome]) -> Iterator[RunEnd]:
         retry_while_unavailable(self._store.store_records)  # the points before the outcome
         for run_id, outcome in outcomes.items():
             recorder = self._recorders.pop(run_id)

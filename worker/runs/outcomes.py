@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.domain.errors import Reason
+from shared.infra.storage_errors import StorageUnavailable, is_disk_full
 from worker.training import events
 
 
@@ -53,14 +54,16 @@ class Died:
     """Number of runs in training when the trainer died, including this one."""
 
 
-Outcome = Finished | Paused | Scored | Failed | Stopped | Died
-
-
 @dataclass(frozen=True)
 class Unprepared:
     """This machine could not start the run, or could not store its artifacts."""
 
     message: str
+    is_outage: bool = False
+    """The storage is away or a disk is full: the run waits, however often this happens."""
+
+
+Outcome = Finished | Paused | Scored | Failed | Stopped | Died | Unprepared
 
 
 class MachineUnfit(Exception):
@@ -68,3 +71,21 @@ class MachineUnfit(Exception):
 
     Another machine, or a later attempt, may succeed.
     """
+
+    def __init__(self, message: str, *, is_outage: bool = False) -> None:
+        super().__init__(message)
+        self.is_outage = is_outage
+        """Whether the run waits for the end of an outage, instead of failing after some attempts.
+        """
+
+    def to_outcome(self) -> Unprepared:
+        return Unprepared(str(self), self.is_outage)
+
+
+def describe_outage(error: OSError, what: str) -> MachineUnfit:
+    """Build the failure of a machine whose storage or disk failed; ``what`` begins the sentence."""
+    if isinstance(error, StorageUnavailable):
+        return MachineUnfit(f"{what}: {error}", is_outage=True)
+    if is_disk_full(error):
+        return MachineUnfit(f"{what}: the worker's disk is full.", is_outage=True)
+    return MachineUnfit(f"{what} ({type(error).__name__}); see the worker's log.")

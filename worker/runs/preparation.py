@@ -6,14 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from obstore.exceptions import BaseError as StorageError
-
 from shared.domain.errors import ModelNotAllowed, ServiceError
 from shared.domain.states import Purpose
 from worker.context import WorkerContext
 from worker.runs.assignment import Assignment
+from worker.runs.base_model import (
+    DownloadStopped,
+    find_base_model_folder,
+    require_pinned_model,
+)
 from worker.runs.disk_space import count_fitting_runs
-from worker.runs.outcomes import Failed, MachineUnfit, Outcome, Stopped, StopReason, Unprepared
+from worker.runs.outcomes import (
+    Failed,
+    MachineUnfit,
+    Outcome,
+    Stopped,
+    StopReason,
+    describe_outage,
+)
 from worker.trainer.protocol import (
     BaselinesCommand,
     RunCommand,
@@ -33,7 +43,7 @@ class Preparation:
     """None if no run is ready."""
     ready: list[Assignment] = field(default_factory=list)
     """The runs of the command, in its order."""
-    outcomes: list[tuple[Assignment, Outcome | Unprepared]] = field(default_factory=list)
+    outcomes: list[tuple[Assignment, Outcome]] = field(default_factory=list)
 
 
 def prepare_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> Preparation:
@@ -43,13 +53,20 @@ def prepare_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> P
     """
     try:
         return _build_preparation(context, assignments)
+    except DownloadStopped as stopped:
+        return Preparation(
+            outcomes=[
+                (assignment, Stopped(stopped.reasons[assignment.run.id]))
+                for assignment in assignments
+            ]
+        )
     except ServiceError as error:
         return Preparation(
             outcomes=[(assignment, Failed(error.to_reason())) for assignment in assignments]
         )
     except MachineUnfit as error:
         return Preparation(
-            outcomes=[(assignment, Unprepared(str(error))) for assignment in assignments]
+            outcomes=[(assignment, error.to_outcome()) for assignment in assignments]
         )
 
 
@@ -60,17 +77,18 @@ def _build_preparation(context: WorkerContext, assignments: Sequence[Assignment]
     """
     first = assignments[0]
     try:
-        data = first.prepare_data_fields(context)
+        folder = find_base_model_folder(context, assignments)
+        sha256 = require_pinned_model(context, first.job, folder)
+        data = first.prepare_data_fields(context, folder, sha256)
         if first.run.purpose == Purpose.BASELINES:
             spec = SpecPayload(run_id=first.run.id, **data)
             return Preparation(BaselinesCommand(baselines=spec), [first])
         return _prepare_fitting_runs(context, assignments, data)
     except ModelNotAllowed as error:
         raise MachineUnfit(error.message) from error
-    except (StorageError, OSError) as error:
-        raise MachineUnfit(
-            f"The run could not be prepared ({type(error).__name__}); see the worker's log."
-        ) from error
+    except OSError as error:
+        log.warning("preparation_failed job=%s error=%s", first.job.id, error)
+        raise describe_outage(error, "The run could not be prepared") from error
 
 
 def _prepare_fitting_runs(

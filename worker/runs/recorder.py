@@ -10,12 +10,17 @@ from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.runs import Runs
 from shared.db.tables import Run
+from shared.domain.job_facts import TRUNCATION_WARNING
+from shared.domain.run_evidence import HeadFit
 from shared.domain.states import Purpose
+from shared.domain.wording import choose_verb, format_count
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Failed, Finished, Outcome, Paused, Scored
 from worker.trainer.protocol import RunEventMessage, RunFailed, RunMessage
 from worker.training import events
 
+_HEAD_FIT_LOSS = "head_fit_loss"
+"""Series of the fitted head's training loss; its only point is at step 0."""
 _SPLIT_TITLES = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -33,6 +38,7 @@ class _PendingWrites:
     latest: dict[str, Any] = field(default_factory=dict)
     evaluations: list[_PendingEvaluation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    head_fit: HeadFit | None = None
 
 
 class RunRecorder:
@@ -55,6 +61,8 @@ class RunRecorder:
         match event:
             case events.Started():
                 self._record_start(event)
+            case events.HeadFitted():
+                self._record_head_fit(event.fit)
             case events.Step():
                 self._record_step(event)
             case events.Evaluation():
@@ -74,15 +82,26 @@ class RunRecorder:
             "environment": event.environment,
             "device": event.environment.get("device"),
         }
-        limit = self.assignment.job.task.max_seq_length
+        job = self.assignment.job
+        if any(warning.code == TRUNCATION_WARNING for warning in job.warnings):
+            return  # the job was planned with it, in more detail
+        limit = job.task.max_seq_length
         self._pending.warnings = [
             (
-                f"{truncated} of {event.rows[split]} {_SPLIT_TITLES[split]} texts are longer than "
-                f"{limit} tokens and were truncated."
+                f"{truncated} of {event.rows[split]} {_SPLIT_TITLES[split]} texts "
+                f"{choose_verb(truncated, 'is', 'are')} longer than {limit} tokens and "
+                f"{choose_verb(truncated, 'was', 'were')} truncated."
             )
             for split, truncated in event.truncated.items()
             if truncated
         ]
+
+    def _record_head_fit(self, fit: HeadFit) -> None:
+        self._pending.head_fit = fit
+        self._pending.points.append(Point(_HEAD_FIT_LOSS, 0, fit.loss))
+        if fit.score is not None:
+            name = f"head_fit_{self.assignment.job.metric}"
+            self._pending.points.append(Point(name, 0, fit.score))
 
     def _record_step(self, event: events.Step) -> None:
         self.step = event.step
@@ -105,6 +124,13 @@ class RunRecorder:
         self._add_group_points("distance", self.step, event.evidence.distance)
         if event.test is not None:
             self._add_score_points("test", event.best_step, event.test.loss, event.test.metrics)
+        if event.average is not None:
+            validation, alone = event.validation, event.average
+            self._add_score_points("average_valid", self.step, validation.loss, validation.metrics)
+            if alone.best_checkpoint_test is not None:
+                self._add_metric_points(
+                    "best_checkpoint_test", event.best_step, alone.best_checkpoint_test
+                )
 
     def _add_group_points(self, name: str, step: int, value_by_group: dict[str, float]) -> None:
         """Add a point to each module group's series: ``grad_norm_block_0``, ``distance_head``…"""
@@ -117,9 +143,11 @@ class RunRecorder:
     def _add_score_points(
         self, split: str, step: int, loss: float, metrics: dict[str, float | None]
     ) -> None:
-        points = self._pending.points
-        points.append(Point(f"{split}_loss", step, loss))
-        points += [
+        self._pending.points.append(Point(f"{split}_loss", step, loss))
+        self._add_metric_points(split, step, metrics)
+
+    def _add_metric_points(self, split: str, step: int, metrics: dict[str, float | None]) -> None:
+        self._pending.points += [
             Point(f"{split}_{name}", step, value)
             for name, value in metrics.items()
             if value is not None
@@ -150,12 +178,14 @@ class RunRecorder:
             for evaluation in self._pending.evaluations
             if ("valid_loss", evaluation.event.step) not in stored
         ]
+        if (_HEAD_FIT_LOSS, 0) in stored:
+            self._pending.head_fit = None
 
     def write_warnings(self, session: Session) -> None:
         """Write the warnings to the job, once for all of its runs."""
         assignment = self.assignment
         for warning in self._pending.warnings:
-            if Jobs(session).add_warning(assignment.job.id, "truncated_texts", warning):
+            if Jobs(session).add_warning(assignment.job.id, TRUNCATION_WARNING, warning):
                 Events(session).add(assignment.job, warning, level="warn", run_id=assignment.run.id)
 
     def write_pending(self, session: Session, lease_seconds: float) -> None:
@@ -164,6 +194,10 @@ class RunRecorder:
         Runs(session).record_progress(
             assignment.lease, lease_seconds, self._pending.points, **self._pending.latest
         )
+        if self._pending.head_fit is not None:
+            job, run = assignment.job, assignment.run
+            message = _format_head_fit(self._pending.head_fit, job.metric, run)
+            Events(session).add(job, message, run_id=run.id)
         for evaluation in self._pending.evaluations:
             self._add_metrics_event(session, evaluation)
 
@@ -180,6 +214,15 @@ class RunRecorder:
         }
         message = _format_evaluation(evaluation, job.metric, run)
         Events(session).add(job, message, run_id=run.id, type="metrics", data=data)
+
+
+def _format_head_fit(fit: HeadFit, metric: str, run: Run) -> str:
+    subject = f"Pilot {run.index}, seed" if run.purpose == Purpose.PILOT else "Seed"
+    return (
+        f"{subject} {run.seed}: the head was fitted on the frozen encoder with "
+        f"{format_count(fit.rows, 'training row')}: training loss={_format_score(fit.loss)}, "
+        f"training {metric}={_format_score(fit.score)}"
+    )
 
 
 def _format_evaluation(evaluation: _PendingEvaluation, metric: str, run: Run) -> str:

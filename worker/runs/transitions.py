@@ -47,7 +47,7 @@ _REQUEUE_REASONS = {
 }
 
 
-def record_outcome(session: Session, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
+def record_outcome(session: Session, assignment: Assignment, outcome: Outcome) -> None:
     """Record the outcome and its event in the caller's transaction. Raises FenceLost."""
     match outcome:
         case Finished():
@@ -62,6 +62,8 @@ def record_outcome(session: Session, assignment: Assignment, outcome: Outcome | 
             _fail_run(session, assignment, error)
         case Stopped(reason):
             _stop_run(session, assignment, reason)
+        case Unprepared(is_outage=True):
+            _wait_for_end_of_outage(session, assignment, outcome)
         case Died(stack_size=1) | Unprepared():
             _requeue_or_fail(session, assignment, outcome)
         case Died():
@@ -113,7 +115,9 @@ def _store_result(session: Session, assignment: Assignment, result: events.Finis
         best_step=result.best_step,
         trained_tokens=result.trained_tokens,
         weights_sha256=result.weights_sha256,
-        result=TrainedResult(validation=validation, test=test, evidence=result.evidence),
+        result=TrainedResult(
+            validation=validation, test=test, evidence=result.evidence, average=result.average
+        ),
         diagnosis=result.diagnosis,
         artifacts=None if run.purpose == Purpose.PILOT else assignment.artifacts_prefix,
         deaths=0,
@@ -208,6 +212,15 @@ def _requeue_in_smaller_stack(session: Session, assignment: Assignment, death: D
         f"of {death.stack_size}, {_lower_first(death.message)}"
     )
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
+
+
+def _wait_for_end_of_outage(session: Session, assignment: Assignment, outcome: Unprepared) -> None:
+    """Requeue the run without counting the attempt; one event tells of each cause."""
+    run = assignment.run
+    Runs(session).requeue_run(assignment.lease)
+    message = f"{_format_title(run)} waits: {_lower_first(outcome.message)}"
+    if not Events(session).has_message(run.job_id, message):
+        Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
 
 def _requeue_or_fail(session: Session, assignment: Assignment, outcome: Died | Unprepared) -> None:

@@ -29,6 +29,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapt
 from shared.domain.errors import Reason
 from worker.training.events import BaselinesScored, Finished, Paused, RunEvent
 
+DISK_ERROR_CODE = "disk_error"
+"""Of a failure of the machine, not of the run: its local folders are gone or read-only."""
+DISK_FULL_CODE = "disk_full"
+"""The same for a full disk, whose end the run waits for."""
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -11,6 +11,8 @@ from shared.domain.errors import Reason, ServiceError
 from shared.timings import ALIVE_INTERVAL_S
 from worker.trainer.commands import CommandReader
 from worker.trainer.protocol import (
+    DISK_ERROR_CODE,
+    DISK_FULL_CODE,
     RunAlive,
     RunEventMessage,
     RunFailed,
@@ -101,6 +103,11 @@ def to_reason(error: Exception) -> Reason:
         )
     if _is_out_of_memory(error):
         return _OUT_OF_MEMORY
+    if _is_disk_full(error):
+        return Reason(code=DISK_FULL_CODE, message="The worker's disk is full.", param=None)
+    if isinstance(error, OSError):
+        text = f"The trainer could not use its disk: {type(error).__name__}: {error}"[:1000]
+        return Reason(code=DISK_ERROR_CODE, message=text, param=None)
     return Reason(
         code="internal_error", message=f"{type(error).__name__}: {error}"[:1000], param=None
     )
@@ -108,6 +115,14 @@ def to_reason(error: Exception) -> Reason:
 
 def _list_fields(error: ValidationError) -> str:
     return ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+
+
+def _is_disk_full(error: Exception) -> bool:
+    """Return whether a disk was full; safetensors raises an error of its own with only a text."""
+    # imported here: it brings libraries of the database and the storage, which trainers do not need
+    from shared.infra.storage_errors import is_disk_full
+
+    return is_disk_full(error)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

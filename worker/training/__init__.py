@@ -14,12 +14,14 @@ Three causes are known, with a remedy each:
    ``schedule.py`` warms up and decays the rate over them.
 
 The methods that these are measured against are switches beside them: layer-wise rates
-(``parameter_groups.py``), decay toward the start (``pretrained_decay.py``) and ``mixout.py``.
+(``parameter_groups.py``), decay toward the start (``pretrained_decay.py``), ``mixout.py``, and a
+head that is fitted before anything is trained (``head_first/``).
 ``module_groups.py`` knows where each encoder family keeps its blocks.
 
-``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary
--> mixout -> optimizer -> loop -> evaluate -> export. Two seeds are kept apart, as Dodge et al. do:
-``init_seed`` draws what is new in the network, ``data_seed`` orders the rows and draws the dropout.
+``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> head fit
+-> vocabulary -> mixout -> optimizer -> loop -> evaluate -> export. Two seeds are kept apart, as
+Dodge et al. do: ``init_seed`` draws what is new in the network, ``data_seed`` orders the rows and
+draws the dropout.
 A run's result is a function of its ``RunSpec`` alone; on a CPU it is the same to the last bit for
 one torch version, instruction set and number of threads, whatever ran before it in the process.
 
@@ -37,5 +39,7 @@ ICLR 2019;
 Howard and Ruder, *Universal Language Model Fine-tuning*, ACL 2018, for layer-wise rates;
 Lee, Cho and Kang, *Mixout*, ICLR 2020 (arXiv 1909.11299), for mixout and the decay toward the
 start;
+Kumar et al., *Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution*,
+ICLR 2022 (arXiv 2202.10054), for the head that is fitted first;
 Devlin et al., *BERT*, NAACL 2019, for the conventional settings.
 """

@@ -5,18 +5,22 @@ The summary of a paused run is built here as well.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from transformers import PreTrainedModel
 
-from shared.domain.run_evidence import Evidence
+from shared.domain.run_evidence import Evidence, HeadFit
 from shared.metrics import Scoring
+from shared.metrics.run_result import AverageResult
+from worker.training.checkpoint_average import load_greedy_average
 from worker.training.data.batches import count_trained_tokens
 from worker.training.data.split import Split, Splits
 from worker.training.data.tokenizer import get_export_tokenizer
 from worker.training.diagnosis import diagnose_run
 from worker.training.evaluation import EvaluationResult, evaluate_split
 from worker.training.events import Finished, Paused
+from worker.training.head_first.fitted_head import FittedHead
 from worker.training.model.checkpoint import BestCheckpoint, export_model, export_predictions
 from worker.training.model.compact_vocabulary import CompactVocabulary
 from worker.training.model.forward import Forward
@@ -44,6 +48,8 @@ class TrainedNetwork:
     """The rows, with the ids of the compact vocabulary."""
     best: BestCheckpoint
     history: History
+    fitted_head: FittedHead | None
+    """The head that training started from; None if it was drawn."""
 
 
 class RunResults(NamedTuple):
@@ -52,10 +58,14 @@ class RunResults(NamedTuple):
     history: History
     distances: dict[str, float]
     """Distance from the start by module group, always of the last step's weights."""
+    average: AverageResult | None
+    """The average of checkpoints that was chosen; None unless the recipe averages them."""
     test: EvaluationResult | None
-    """Test of the chosen checkpoint."""
+    """Test of the chosen weights."""
     weights_sha256: str | None
     """None if nothing was exported."""
+    head_fit: HeadFit | None
+    """How the head was fitted before the first step; None if it was drawn."""
 
 
 def finish_training(
@@ -63,15 +73,19 @@ def finish_training(
 ) -> Finished:
     """Restore, test and export the chosen weights, and summarize the run."""
     network, best = trained.network, trained.best
-    start = build_network(spec, trained.splits)
+    start = build_network(spec, trained.splits, trained.fitted_head)
     apply_mixout(start, spec.recipe)  # mixout renames parameters
     distances = _measure_distances(spec, trained, start)
     best.restore_weights(network)
+    _refine_validation(spec, trained, check_stop)
+    average = _average_checkpoints(spec, trained, check_stop)  # before mixout's names are undone
     remove_mixout(network)
-    test = _evaluate_chosen_weights(spec, trained, check_stop)
-    trained.vocabulary.restore_full_table(network, start, spec.recipe, best.step)
+    test = _evaluate_test(spec, trained, check_stop)
+    steps = [best.step] if average is None else average.steps
+    trained.vocabulary.restore_full_table(network, start, spec.recipe, *steps)
     sha256 = _export_run(spec, trained, test) if spec.export else None
-    results = RunResults(trained.history, distances, test, sha256)
+    head_fit = trained.fitted_head.fit if trained.fitted_head else None
+    results = RunResults(trained.history, distances, average, test, sha256, head_fit)
     return _build_finished_event(spec, trained.splits, best, results)
 
 
@@ -84,19 +98,59 @@ def _measure_distances(
     return compute_distances(start, trained.network, full_table)
 
 
-def _evaluate_chosen_weights(
+def _refine_validation(
+    spec: RunSpec, trained: TrainedNetwork, check_stop: Callable[[], None]
+) -> None:
+    """Evaluate the restored weights in float32, if they were trained in another precision.
+
+    The reported scores must be those of the published float32 weights.
+    """
+    if spec.recipe.precision != "float32":
+        trained.best.replace_evaluation(_evaluate_validation(spec, trained, check_stop))
+
+
+def _average_checkpoints(
+    spec: RunSpec, trained: TrainedNetwork, check_stop: Callable[[], None]
+) -> AverageResult | None:
+    """Load the average of the best checkpoints, if the recipe asks for one.
+
+    The best checkpoint, which the network has at first, is tested before.
+    """
+    best = trained.best
+    if best.candidates is None:
+        return None
+    test = _evaluate_test(spec, trained, check_stop)
+    alone, steps = best.evaluation, [best.step]
+    if best.candidates.steps:  # none if no evaluation had a defined score
+        steps, evaluation = load_greedy_average(
+            trained.network,
+            best.candidates,
+            alone,
+            partial(_evaluate_validation, spec, trained, check_stop),
+        )
+        best.replace_evaluation(evaluation)
+    return AverageResult(
+        steps=steps,
+        best_checkpoint_validation=alone.result.metrics,
+        best_checkpoint_test=None if test is None else test.result.metrics,
+    )
+
+
+def _evaluate_validation(
+    spec: RunSpec, trained: TrainedNetwork, check_stop: Callable[[], None]
+) -> EvaluationResult:
+    scoring = Scoring(spec.task, spec.metric)
+    return evaluate_split(Forward(trained.network), trained.splits.validation, scoring, check_stop)
+
+
+def _evaluate_test(
     spec: RunSpec, trained: TrainedNetwork, check_stop: Callable[[], None]
 ) -> EvaluationResult | None:
-    """Evaluate the restored weights on the test rows, if there are any and the run is exported."""
-    forward, scoring = Forward(trained.network), Scoring(spec.task, spec.metric)
-    splits = trained.splits
-    if spec.recipe.precision != "float32":
-        # the reported scores must be those of the published float32 weights
-        validation = evaluate_split(forward, splits.validation, scoring, check_stop)
-        trained.best.replace_evaluation(validation)
-    if splits.test and spec.export:
-        return evaluate_split(forward, splits.test, scoring, check_stop)
-    return None
+    """Evaluate the current weights on the test rows, if there are any and the run is exported."""
+    if not (trained.splits.test and spec.export):
+        return None
+    scoring = Scoring(spec.task, spec.metric)
+    return evaluate_split(Forward(trained.network), trained.splits.test, scoring, check_stop)
 
 
 def _export_run(spec: RunSpec, trained: TrainedNetwork, test: EvaluationResult | None) -> str:
@@ -124,6 +178,7 @@ def _build_finished_event(
         degenerate=_is_degenerate(scoring, splits.validation, validation),
         trained_tokens=_count_tokens(spec, splits.train, spec.recipe.max_steps),
         weights_sha256=results.weights_sha256,
+        average=results.average,
         evidence=evidence,
         diagnosis=diagnose_run(evidence, splits.validation, validation, spec.recipe, scoring),
     )
@@ -141,6 +196,7 @@ def _build_run_evidence(
         results.distances,
         compute_answer_shares(validation.predictions, spec.task),
         train_split.count_truncated_rows() / len(train_split.rows),
+        results.head_fit,
     )
 
 

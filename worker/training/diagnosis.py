@@ -7,6 +7,7 @@ import math
 
 from shared.domain.run_evidence import Evidence
 from shared.domain.task import TaskType
+from shared.domain.wording import format_count
 from shared.metrics import CORRELATION_METRICS, Scoring
 from shared.recipe import Recipe
 from worker.training.data.split import Split
@@ -100,8 +101,9 @@ def _describe_chance_loss(evidence: Evidence, recipe: Recipe, task_type: TaskTyp
     constant = "mean" if task_type is TaskType.REGRESSION else "frequencies"
     return (
         "The training loss did not fall below chance: it averaged "
-        f"{evidence.closing_loss:.3f} over the last {math.ceil(steps / TENTH)} of {steps} steps, "
-        f"and predicting the labels' {constant} has a loss of {evidence.chance_loss:.3f}. "
+        f"{evidence.closing_loss:.3f} over the last {math.ceil(steps / TENTH)} of "
+        f"{format_count(steps, 'step')}, and predicting the labels' {constant} has a loss of "
+        f"{evidence.chance_loss:.3f}. "
         "More steps or a higher learning rate may help."
     )
 

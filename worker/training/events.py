@@ -1,6 +1,7 @@
 """Events of a run: Started, then Step and Evaluation events, then Finished or Paused.
 
-They are plain data; the caller records them.
+A run whose head is fitted first reports HeadFitted before its first step. Events are plain data;
+the caller records them.
 """
 
 from typing import Literal
@@ -8,8 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.job_facts import BaselineScores
-from shared.domain.run_evidence import Evidence
-from shared.metrics.run_result import SplitResult
+from shared.domain.run_evidence import Evidence, HeadFit
+from shared.metrics.run_result import AverageResult, SplitResult
 
 
 class _Event(BaseModel):
@@ -32,6 +33,16 @@ class Started(_Event):
 
     Bitwise equal results require the same environment.
     """
+
+
+class HeadFitted(_Event):
+    """The head was fitted on the frozen encoder, before the first step.
+
+    A run that resumes does not report it again.
+    """
+
+    type: Literal["head_fitted"] = "head_fitted"
+    fit: HeadFit
 
 
 class Step(_Event):
@@ -72,9 +83,11 @@ class Finished(_Event):
     trained_tokens: int
     """Tokens, without padding, processed in training steps."""
     weights_sha256: str | None
-    """Digest of ``model/model.safetensors``; null if nothing was exported."""
+    """Digest of the weights in ``model/``; null if nothing was exported."""
     evidence: Evidence
     """Measurements that the diagnosis is based on."""
+    average: AverageResult | None = None
+    """The averaged checkpoints and the best one alone; null unless the recipe averages them."""
     diagnosis: list[str]
     """Sentences about what looks wrong with the run, with their evidence; empty if nothing does."""
 
@@ -101,4 +114,4 @@ class BaselinesScored(_Event):
     """Number of training rows that the models were fitted on."""
 
 
-RunEvent = Started | Step | Evaluation | Finished | Paused
+RunEvent = Started | HeadFitted | Step | Evaluation | Finished | Paused

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
+from shared.recipe.schedule import create_linear_schedule
 from worker.training.async_metrics import StepMetricsQueue
 from worker.training.data.tokenization import Batch
 from worker.training.evaluation import EvaluationResult
@@ -18,7 +19,6 @@ from worker.training.model.forward import Forward
 from worker.training.model.precision import ComputeWeights
 from worker.training.optim.objective import Objective
 from worker.training.optim.optimizer import Optimizer, clip_gradient
-from worker.training.optim.schedule import create_linear_schedule, list_evaluation_steps
 from worker.training.run_diagnostics import GradientMonitor
 from worker.training.seeding import seed_dropout
 
@@ -97,7 +97,7 @@ class _StepTrainer:
         self._parameters = list(setup.network.parameters())
         self._gradient_monitor = GradientMonitor(setup.network, recipe)
         self._metrics = StepMetricsQueue(plan.read_delay)
-        self.evaluation_steps = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
+        self.evaluation_steps = set(recipe.checkpoint_steps)
         """Steps at which the recipe evaluates and may choose a checkpoint."""
 
     def train_step(self, step: int, batch: Batch) -> list[Step]:

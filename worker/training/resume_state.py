@@ -14,14 +14,16 @@ from typing import Protocol
 
 import torch
 from pydantic import BaseModel
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worker.training.evaluation import EvaluationResult
 from worker.training.loop import TrainingSetup
-from worker.training.model.checkpoint import BestCheckpoint, SupportsStateDict
+from worker.training.model.checkpoint import BestCheckpoint
+from worker.training.model.weight_files import SupportsStateDict, load_tensors, save_tensors
 from worker.training.optim.optimizer import OptimizerState
 from worker.training.run_diagnostics import History
+
+_CANDIDATES_FOLDER = "candidates"
 
 
 class SupportsOptimizerState(Protocol):
@@ -87,18 +89,20 @@ def save_state(
     best: BestCheckpoint,
     history: History,
 ) -> None:
-    """Write the state into a new folder."""
+    """Write the state into a new folder; the files of the average's candidates are moved there."""
     folder.mkdir()
-    _save_tensors(folder / "weights.safetensors", network.state_dict())
+    save_tensors(folder / "weights.safetensors", network.state_dict())
     if best.weights is not None:
-        _save_tensors(folder / "best.safetensors", best.weights)
+        save_tensors(folder / "best.safetensors", best.weights)
+    if best.candidates is not None:
+        best.candidates.move_to(folder / _CANDIDATES_FOLDER)
     moments: dict[str, Tensor] = {}
     description = _StateDescription(
         history=history,
         best=_BestDescription(step=best.step, score=best.score),
         optimizer=_describe_optimizer(optimizer.state_dict(), moments),
     )
-    _save_tensors(folder / "optimizer.safetensors", moments)
+    save_tensors(folder / "optimizer.safetensors", moments)
     content = json.dumps(description.model_dump(mode="json"), allow_nan=False)
     (folder / "state.json").write_text(content, encoding="utf-8")
 
@@ -117,10 +121,17 @@ def load_state(
     compute_weights.refresh_replica()
     evaluation = evaluate() if state.best_step else None
     setup.best.resume_from(state.best_step, state.best_score, evaluation, state.best_weights)
+    resume_candidates(folder, setup.best)
     network.load_state_dict(state.weights)
     compute_weights.refresh_replica()
     setup.optimizer.load_state_dict(state.optimizer)
     return state.history
+
+
+def resume_candidates(folder: Path, best: BestCheckpoint) -> None:
+    """Copy the candidates of a checkpoint average out of the state, if the recipe keeps any."""
+    if best.candidates is not None:
+        best.candidates.copy_from(folder / _CANDIDATES_FOLDER)
 
 
 def read_state_step(folder: Path) -> int:
@@ -132,10 +143,10 @@ def read_state(folder: Path, device: torch.device | str) -> ResumeState:
     """Read a state that ``save_state`` wrote, its weights onto the device."""
     description = _read_description(folder)
     best_file = folder / "best.safetensors"
-    moments = _load_tensors(folder / "optimizer.safetensors", "cpu")
+    moments = load_tensors(folder / "optimizer.safetensors", "cpu")
     return ResumeState(
-        weights=_load_tensors(folder / "weights.safetensors", device),
-        best_weights=_load_tensors(best_file, device) if best_file.exists() else None,
+        weights=load_tensors(folder / "weights.safetensors", device),
+        best_weights=load_tensors(best_file, device) if best_file.exists() else None,
         best_step=description.best.step,
         best_score=description.best.score,
         optimizer=_restore_optimizer(description.optimizer, moments),
@@ -146,21 +157,6 @@ def read_state(folder: Path, device: torch.device | str) -> ResumeState:
 def _read_description(folder: Path) -> _StateDescription:
     content = (folder / "state.json").read_text(encoding="utf-8")
     return _StateDescription.model_validate(json.loads(content))
-
-
-def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Save a copy of each tensor: safetensors rejects two names for the same memory."""
-    save_file(
-        {
-            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for name, tensor in tensors.items()
-        },
-        path,
-    )
-
-
-def _load_tensors(path: Path, device: torch.device | str) -> dict[str, Tensor]:
-    return load_file(path, device=str(device))
 
 
 def _describe_optimizer(state: OptimizerState, tensors: dict[str, Tensor]) -> _OptimizerDescription:

@@ -1,7 +1,7 @@
 """One run from start to end: from its spec to its events and artifacts.
 
-seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimizer -> loop -> evaluate
--> export.
+seed -> split -> text -> encoder -> re-init -> head fit -> vocabulary -> mixout -> optimizer -> loop
+-> evaluate -> export.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,14 +15,15 @@ from shared.metrics import Scoring
 from worker.training.async_metrics import READ_DELAY_STEPS
 from worker.training.completion import TrainedNetwork, build_paused_event, finish_training
 from worker.training.data.batches import iterate_shuffled_batches
+from worker.training.data.soft_labels import apply_soft_labels
 from worker.training.data.split import Split, Splits, load_splits
 from worker.training.data.tokenization import Batch, TextCache
 from worker.training.errors import build_stop_check
 from worker.training.evaluation import EvaluationResult, evaluate_split
-from worker.training.events import RunEvent, Started
+from worker.training.events import HeadFitted, RunEvent, Started
 from worker.training.loop import TrainingPlan, TrainingSetup, train
 from worker.training.malloc import keep_freed_memory
-from worker.training.model.checkpoint import BestCheckpoint
+from worker.training.model.checkpoint import create_best_checkpoint
 from worker.training.model.forward import Forward
 from worker.training.model.precision import create_compute_weights
 from worker.training.network_setup import PreparedNetwork, prepare_network
@@ -51,12 +52,15 @@ def train_run(
     check_stop()
     make_deterministic(spec.threads, spec.device)
     keep_freed_memory()
-    splits = load_splits(spec, cache or TextCache(), check_stop)
+    cache = cache or TextCache()
+    splits = apply_soft_labels(spec, load_splits(spec, cache, check_stop), cache, check_stop)
     scoring = Scoring(spec.task, spec.metric)
-    prepared = prepare_network(spec, splits)
+    prepared = prepare_network(spec, splits, check_stop)
     splits = prepared.vocabulary.renumber_splits(splits)
     setup = _build_setup(spec, splits, prepared)
     yield build_started_event(spec, splits, scoring, padding_free=setup.forward.padding_free)
+    if prepared.fitted_head is not None and spec.state is None:
+        yield HeadFitted(fit=prepared.fitted_head.fit)
 
     evaluate = ValidationScorer(setup.forward, splits.validation, scoring, check_stop)
     history = History() if spec.state is None else load_state(spec.state, setup, evaluate)
@@ -72,7 +76,9 @@ def train_run(
         save_state(folder, setup.network, setup.optimizer, setup.best, history)
         yield build_paused_event(spec, splits, history.step, evaluate.latest)
     else:
-        trained = TrainedNetwork(setup.network, prepared.vocabulary, splits, setup.best, history)
+        trained = TrainedNetwork(
+            setup.network, prepared.vocabulary, splits, setup.best, history, prepared.fitted_head
+        )
         yield finish_training(spec, trained, check_stop)
 
 
@@ -88,7 +94,7 @@ def _build_setup(spec: RunSpec, splits: Splits, prepared: PreparedNetwork) -> Tr
             spec.task, recipe.class_weights, splits.train.list_labels(), forward.device
         ),
         optimizer=prepared.optimizer,
-        best=BestCheckpoint(recipe.select),
+        best=create_best_checkpoint(recipe, spec.output),
     )
 
 

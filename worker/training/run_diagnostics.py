@@ -15,13 +15,12 @@ from pydantic import BaseModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from shared.domain.run_evidence import MIN_LOSS_DROP, Evidence, Vanished
+from shared.domain.run_evidence import MIN_LOSS_DROP, Evidence, HeadFit, Vanished
 from shared.domain.task import Label, Task, TaskType
 from shared.recipe import Recipe
 from worker.training.events import Evaluation, Step
 from worker.training.model.module_groups import list_module_groups
 from worker.training.optim.objective import count_labels
-from worker.training.optim.schedule import list_evaluation_steps
 
 VANISHED_SHARE = 0.01
 """Share of its norm at step 1 below which a gradient counts as vanished.
@@ -37,8 +36,7 @@ class GradientMonitor:
     """Gradient norms by module group at steps 1 and 2, the end of the warm-up and evaluations."""
 
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
-        evaluations = list_evaluation_steps(recipe.max_steps, recipe.eval_points)
-        self.steps = frozenset({1, 2, recipe.warmup_steps, *evaluations})
+        self.steps = frozenset({1, 2, recipe.warmup_steps, *recipe.checkpoint_steps})
         self.module_groups = {
             group.name: list(group.parameters.values()) for group in list_module_groups(network)
         }
@@ -93,6 +91,7 @@ def build_evidence(
     distance: dict[str, float],
     answer_shares: dict[str, float] | None,
     truncated_share: float,
+    head_fit: HeadFit | None = None,
 ) -> Evidence:
     """Summarize a finished run.
 
@@ -100,7 +99,7 @@ def build_evidence(
     training rows.
     """
     losses = history.losses
-    steps = list_evaluation_steps(recipe.max_steps, recipe.eval_points)
+    steps = recipe.checkpoint_steps
     # without the extra evaluations at pauses
     validation = {step: loss for step, loss in history.validation_losses.items() if step in steps}
     tenth = max(1, math.ceil(len(losses) / TENTH))
@@ -119,6 +118,7 @@ def build_evidence(
         distance=distance,
         answers=answer_shares,
         truncated=truncated_share,
+        head_fit=head_fit,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.task import SplitRequest, Task
-from shared.recipe import Recipe
+from shared.recipe import PairEncoding, Recipe
 
 
 class DataFile(BaseModel):
@@ -28,6 +28,10 @@ class DataSpec(BaseModel):
     run_id: str
     base_model: Path
     """Folder with config.json, model.safetensors and the tokenizer."""
+    base_model_name: str = "of this run"
+    """Name of the base model for messages."""
+    base_model_sha256: str | None = None
+    """Digest that the folder must have whenever it is read; None to read any."""
     task: Task
     metric: str
     """Name of the metric (``shared.metrics``) that chooses the checkpoint."""
@@ -42,6 +46,11 @@ class DataSpec(BaseModel):
     threads: int
     device: str
     """``cpu`` or ``cuda:<n>``."""
+
+    @property
+    def pair_encoding(self) -> PairEncoding:
+        """How pairs are tokenized; without a recipe, joined."""
+        return "joined"
 
 
 class RunSpec(DataSpec):
@@ -62,3 +71,12 @@ class RunSpec(DataSpec):
     ``output``."""
     state: Path | None = None
     """Folder of the resume state to continue from."""
+    teachers: list[Path] = []
+    """Folders of the models whose mean prediction the training rows have as labels; empty to train
+    on the labels of the file."""
+    unlabelled_file: DataFile | None = None
+    """Texts that a run with teachers is trained on besides the training rows; None without."""
+
+    @property
+    def pair_encoding(self) -> PairEncoding:
+        return self.recipe.pair_encoding

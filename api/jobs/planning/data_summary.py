@@ -11,6 +11,7 @@ from api.jobs.planning.dataset_facts import (
     score_majority_baselines,
 )
 from api.jobs.planning.job_data import read_job_data
+from api.jobs.planning.text_lengths import EncoderInput
 from api.jobs.request_schemas import JobRequest
 from api.reading.tables import TableSource
 from shared.datasets import InputFile
@@ -37,18 +38,18 @@ def summarize_job_data(
     request: JobRequest,
     sources: Mapping[InputFile, TableSource],
     origins: FileOrigins,
-    max_positions: int,
+    encoder: EncoderInput,
 ) -> DataSummary:
     """Read and split the job's files, and summarize them.
 
     Raises InvalidValue for data, splits and settings that do not fit each other.
     """
-    data = read_job_data(request, sources, max_positions)
+    data = read_job_data(request, sources, encoder)
     metric = resolve_metric(request, data)
     return DataSummary(
         task=data.task,
         metric=metric,
-        facts=build_dataset_facts(data, origins),
+        facts=build_dataset_facts(data, origins, encoder.max_positions),
         baselines=score_majority_baselines(data, metric),
-        warnings=list_data_warnings(data, request),
+        warnings=list_data_warnings(data, request, metric, encoder),
     )

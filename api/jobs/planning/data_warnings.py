@@ -1,16 +1,22 @@
 """Warn about a job's data when the job is created: few rows, missing labels, leaks, scale."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
-from api.jobs.planning.dataset_facts import list_label_indices, summarize_numeric_labels
-from api.jobs.planning.job_data import JobData
+from api.jobs.planning.dataset_facts import summarize_numeric_labels
+from api.jobs.planning.job_data import JobData, SplitName
+from api.jobs.planning.label_warnings import warn_missing_labels, warn_single_row_labels
+from api.jobs.planning.length_warnings import warn_truncated_texts
+from api.jobs.planning.metric_warnings import warn_useless_metric
+from api.jobs.planning.text_lengths import EncoderInput
+from api.jobs.planning.unlabelled_warnings import warn_unlabelled_texts
 from api.jobs.request_schemas import JobRequest
 from shared.datasets import InputFile
 from shared.datasets.profile.label_warnings import MIN_VALIDATION_ROWS
-from shared.datasets.readers.cells import format_names
-from shared.datasets.split.leakage import MAX_ROWS_NAMED, Leak
+from shared.datasets.split.leakage import Leak
 from shared.domain.job_facts import JobWarning
 from shared.domain.task import TaskType
+from shared.metrics.regression import is_constant
 
 USUAL_LABEL_STD = (0.1, 10.0)
 """Range of a regression's label standard deviations that suits the recipe's learning rates: within
@@ -24,31 +30,39 @@ MAX_SHARE_EXCESS = 1.25
 """Validation rows per requested row from which a split is worth a warning."""
 
 
-def list_data_warnings(data: JobData, request: JobRequest) -> list[JobWarning]:
+def list_data_warnings(
+    data: JobData, request: JobRequest, metric: str, encoder: EncoderInput
+) -> list[JobWarning]:
     return [
-        *_warn_few_validation_rows(data),
+        *_warn_few_rows(data),
         *_warn_raised_validation_share(data),
-        *_warn_missing_labels(data),
+        *warn_missing_labels(data),
+        *warn_single_row_labels(data),
+        *warn_useless_metric(data, metric),
         *_warn_regression_labels(data, request),
         *(
             JobWarning(code="leakage", message=_describe_leak(split, leak))
             for split, leak in data.split_leaks.items()
         ),
+        *warn_unlabelled_texts(data),
+        *warn_truncated_texts(data, encoder),
         *_list_file_warnings(data),
     ]
 
 
 def _list_file_warnings(data: JobData) -> list[JobWarning]:
-    """Return what validation finds in the files, each code once: the training file comes first."""
+    """Return what validation finds in the files, each code once a file."""
     replaced = set(REPLACED_FINDINGS)
     if data.split_leaks:
         replaced.add("duplicate_rows")  # the leak names the rows
-    warnings: dict[str, JobWarning] = {}
+    warnings: dict[tuple[InputFile, str], JobWarning] = {}
     for source, finding in data.findings:
         if finding.code not in replaced:
             place = "" if source is InputFile.TRAINING else f"In {source}: "
             message = f"{place}{finding.message} Count: {finding.count:,}."
-            warnings.setdefault(finding.code, JobWarning(code=finding.code, message=message))
+            warnings.setdefault(
+                (source, finding.code), JobWarning(code=finding.code, message=message)
+            )
     return list(warnings.values())
 
 
@@ -77,26 +91,22 @@ def _warn_raised_validation_share(data: JobData) -> Iterator[JobWarning]:
         )
 
 
-def _warn_few_validation_rows(data: JobData) -> Iterator[JobWarning]:
-    rows = len(data.validation_labels)
-    if rows >= MIN_VALIDATION_ROWS:
-        return
+def _warn_few_rows(data: JobData) -> Iterator[JobWarning]:
+    validation, test = data.validation_labels, data.test_labels
+    if len(validation) < MIN_VALIDATION_ROWS:
+        message = _describe_few_rows(data, "validation", len(validation))
+        yield JobWarning(code="small_validation_set", message=message)
+    if 0 < len(test) < MIN_VALIDATION_ROWS:
+        message = _describe_few_rows(data, "test", len(test))
+        yield JobWarning(code="small_test_set", message=message)
+
+
+def _describe_few_rows(data: JobData, split: SplitName, rows: int) -> str:
     if data.task.type is TaskType.REGRESSION:
         effect = "a correlation of so few rows is imprecise."
     else:
         effect = f"a single row changes accuracy by {100 / rows:.1f} points."
-    yield JobWarning(code="small_validation_set", message=f"Only {rows} validation rows: {effect}")
-
-
-def _warn_missing_labels(data: JobData) -> Iterator[JobWarning]:
-    for split, labels in (("validation", data.validation_labels), ("training", data.train_labels)):
-        present = {index for label in labels for index in list_label_indices(label)}
-        missing = [name for index, name in enumerate(data.task.label_names) if index not in present]
-        if missing:
-            yield JobWarning(
-                code=f"label_not_in_{split}",
-                message=f"No {split} row has the label {format_names(missing, 5)}.",
-            )
+    return f"Only {rows} {split} row{'' if rows == 1 else 's'}: {effect}"
 
 
 def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobWarning]:
@@ -108,6 +118,13 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobW
             message="The numbers in the label column do not look like class numbers, so this is a "
             f"regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
         )
+    if is_constant(cast(Sequence[float], data.train_labels)):
+        yield JobWarning(
+            code="constant_labels",
+            message=f"All {len(data.train_labels):,} training labels are equal, so there is "
+            "nothing to learn. Add rows with other values.",
+        )
+        return
     spread, (least, most) = summarize_numeric_labels(data.train_labels).std, USUAL_LABEL_STD
     if not least <= spread <= most:
         yield JobWarning(
@@ -118,15 +135,11 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobW
 
 
 def _describe_leak(split: str, leak: Leak) -> str:
-    count = len(leak.rows)
-    named = ", ".join(map(str, leak.rows[:MAX_ROWS_NAMED]))
-    more = f" and {count - MAX_ROWS_NAMED:,} more" if count > MAX_ROWS_NAMED else ""
     conflict = (
         f", {leak.conflicting_count:,} of them with another label" if leak.conflicting_count else ""
     )
-    rows, have = ("rows", "have") if count > 1 else ("row", "has")
     return (
-        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}; "
+        f"{leak.format_rows(split)} the text of a training row{conflict}; "
         "scores on such rows say nothing about new texts. Remove the copies, or keep them in one "
         "split (split.group_by)."
     )

@@ -29,11 +29,13 @@ class FileOrigins:
     """Where a job's files come from."""
 
     sha256: Mapping[InputFile, str]
+    filenames: Mapping[str, str]
+    """Field of the request -> name of the file."""
     hub_sources: Mapping[str, HubSource]
     """Field of the request -> data set of the hub."""
 
 
-def build_dataset_facts(data: JobData, origins: FileOrigins) -> DatasetFacts:
+def build_dataset_facts(data: JobData, origins: FileOrigins, max_positions: int) -> DatasetFacts:
     """Return row and label counts, and the files' origins; of fold 0 under k-fold."""
     is_regression = data.task.type is TaskType.REGRESSION
     return DatasetFacts(
@@ -41,15 +43,19 @@ def build_dataset_facts(data: JobData, origins: FileOrigins) -> DatasetFacts:
             train=len(data.train_labels),
             validation=len(data.validation_labels),
             test=len(data.test_labels),
+            unlabelled=None if data.unlabelled is None else len(data.unlabelled.rows),
         ),
         labels=_count_labels(data),
         training_sha256=origins.sha256.get(InputFile.TRAINING),
         validation_sha256=origins.sha256.get(InputFile.VALIDATION),
         test_sha256=origins.sha256.get(InputFile.TEST),
+        unlabelled_sha256=origins.sha256.get(InputFile.UNLABELLED),
+        filenames=dict(origins.filenames),
         leakage={name: leak.summarize() for name, leak in data.split_leaks.items()},
         numbers=summarize_numeric_labels(data.train_labels) if is_regression else None,
         folds=data.split.folds,
         hub=origins.hub_sources or None,
+        max_positions=max_positions,
     )
 
 

@@ -8,7 +8,6 @@ from api.dependencies import AppServices
 from api.jobs.planning.dry_run_schemas import DryRun, Estimate, PlannedRun
 from api.jobs.planning.job_plan import plan_job
 from api.jobs.request_schemas import JobRequest
-from api.jobs.schemas import Warning
 from shared.db.tables import Job, Run
 from shared.db.throughput import Throughput, measure_throughput
 from shared.db.workers import Workers
@@ -16,11 +15,15 @@ from shared.domain.job_facts import BaselineScores
 from shared.domain.states import Purpose
 from shared.domain.stored import dump_stored
 from shared.recipe.value import ForeignRecipe, Recipe
+from shared.report.builder import build_report
+from shared.report.cautions import select_plan_cautions
 
+_OWN_FIELDS = {"resolved_model_revision"}
 _MODEL_FIELDS = {"task", "split", "resolved_recipe", "pilots", "early_discard", "dataset"}
 _COPIED_FIELDS = (
     DryRun.model_fields.keys()
     - _MODEL_FIELDS
+    - _OWN_FIELDS
     - {"object", "baselines", "recipe", "warnings", "runs", "estimate"}
 )
 
@@ -29,12 +32,14 @@ def plan_dry_run(services: AppServices, request: JobRequest) -> DryRun:
     """Return the plan of the job. Raises what creating the job would raise."""
     job, planned = plan_job(services, request)
     runs = [run for run in planned if run.purpose != Purpose.BASELINES]
+    main_runs = [run for run in runs if run.purpose == Purpose.MAIN]
     return DryRun(
         **{name: getattr(job, name) for name in _COPIED_FIELDS},
         **{name: _dump_model(getattr(job, name)) for name in _MODEL_FIELDS},
+        resolved_model_revision=None if job.hub_model is None else job.hub_model.commit,
         baselines=TypeAdapter(BaselineScores).dump_python(job.baselines),
         recipe=dump_stored(job.request.recipe),
-        warnings=[Warning(code=warning.code, message=warning.message) for warning in job.warnings],
+        warnings=select_plan_cautions(build_report(job, main_runs)),
         runs=[
             PlannedRun(**{name: getattr(run, name) for name in PlannedRun.model_fields})
             for run in runs
@@ -56,7 +61,7 @@ def _get_recipe(job: Job) -> Recipe | ForeignRecipe:
 
 
 def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> Estimate:
-    """Estimate from earlier runs of the same model: pilots first, then the main runs."""
+    """Estimate from earlier runs of the same model: pilots, main runs, then a distillation."""
     recipe = _get_recipe(job)
     with services.database.read() as session:
         slots = Workers(session).count_slots() or services.settings.worker_slots
@@ -64,7 +69,8 @@ def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> 
         throughput = measure_throughput(
             session, services.owner_id, job.model, recipe.precision, sha256
         )
-    stages = [_list_run_steps(job, runs, purpose) for purpose in (Purpose.PILOT, Purpose.MAIN)]
+    purposes = (Purpose.PILOT, Purpose.MAIN, Purpose.DISTILLATION)
+    stages = [_list_run_steps(job, runs, purpose) for purpose in purposes]
     total = sum(sum(steps) for steps in stages)
     if throughput is None:
         reason = (

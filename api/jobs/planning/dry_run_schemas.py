@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from api.jobs.schemas import StoredJson, Warning
+from api.jobs.schemas import StoredJson
+from shared.report.schemas import Caution
 
 
 class PlannedRun(BaseModel):
@@ -15,7 +16,7 @@ class PlannedRun(BaseModel):
     index: int
     """Position among the runs of the same purpose, from 0."""
     purpose: str
-    """`main`; or `pilot` for a run that helps to choose automatic settings."""
+    """`main`; `pilot` for a run that helps to choose automatic settings; or `distillation`."""
     seed: int
     """Seed that identifies the run; it equals `init_seed`."""
     init_seed: int
@@ -53,12 +54,16 @@ class DryRun(BaseModel):
     """Always `fine_tuning.job.dry_run`."""
     model: str
     """The requested model."""
+    resolved_model_revision: str | None
+    """The commit that the base model was resolved to; null for a model that is not of the hub."""
     training_file: str
     """ID of the training file."""
     validation_file: str | None
     """ID of the validation file; null if the validation rows are split off the training file."""
     test_file: str | None
     """ID of the test file; null without one."""
+    unlabelled_file: str | None
+    """ID of the file with further texts for a distillation; null without one."""
     task: StoredJson
     """The task with a value for every setting."""
     split: StoredJson
@@ -82,8 +87,8 @@ class DryRun(BaseModel):
     """Number of rows per split, label counts, and digests of the files."""
     baselines: StoredJson
     """Scores without fine-tuning that are already known."""
-    warnings: list[Warning]
-    """Caveats about the job's data."""
+    warnings: list[Caution]
+    """What to know before training, the worst first."""
     runs: list[PlannedRun]
     """The runs in the order of their training, pilots first."""
     estimate: Estimate

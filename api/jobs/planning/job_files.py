@@ -8,6 +8,7 @@ from api.files.service import fetch_table_source
 from api.hub.reference import HUB_PREFIX
 from api.jobs.planning.data_summary import DataSummary, summarize_job_data
 from api.jobs.planning.dataset_facts import FileOrigins
+from api.jobs.planning.text_lengths import EncoderInput
 from api.jobs.request_schemas import JobRequest
 from shared.datasets import InputFile
 from shared.datasets.errors import ReadingLimitExceeded
@@ -52,7 +53,7 @@ def summarize_data_files(
     services: AppServices,
     request: JobRequest,
     files: Mapping[InputFile, File],
-    max_positions: int,
+    encoder: EncoderInput,
 ) -> DataSummary:
     """Read the files in a child process and summarize them.
 
@@ -60,6 +61,7 @@ def summarize_data_files(
     """
     origins = FileOrigins(
         {source: file.sha256 for source, file in files.items()},
+        {str(source): file.filename for source, file in files.items()},
         build_hub_sources(list_hub_references(request), files),
     )
     with ExitStack() as stack:
@@ -72,9 +74,7 @@ def summarize_data_files(
             for source, file in files.items()
         }
         try:
-            return services.readers.run(
-                summarize_job_data, request, sources, origins, max_positions
-            )
+            return services.readers.run(summarize_job_data, request, sources, origins, encoder)
         except ReadingLimitExceeded as error:
             raise sources[InputFile.TRAINING].build_error(error.message) from None
 

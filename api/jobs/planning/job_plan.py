@@ -7,27 +7,41 @@ from api.jobs.openai_mapping import merge_method_settings, read_hosted_hyperpara
 from api.jobs.planning.baseline_run import build_baselines_run
 from api.jobs.planning.data_summary import DataSummary
 from api.jobs.planning.discard_plan import plan_discard
-from api.jobs.planning.encoder_facts import get_encoder_facts
 from api.jobs.planning.job_files import (
     list_hub_references,
     load_data_files,
     summarize_data_files,
 )
 from api.jobs.planning.main_runs import build_main_runs
-from api.jobs.planning.request_validation import check_split_settings
+from api.jobs.planning.request_validation import check_split_settings, check_unlabelled_file
+from api.jobs.planning.run_warnings import list_run_warnings
+from api.jobs.planning.start_model import (
+    StartModel,
+    digest_start_model,
+    find_encoder_input,
+    is_download_needed,
+    resolve_start_model,
+)
 from api.jobs.request_schemas import JobRequest
-from api.jobs.webhook_schemas import require_public_address
+from api.jobs.webhook_schemas import WebhookRequest, require_public_address
+from api.models.uploaded import resolve_model_name
 from shared.datasets import InputFile
-from shared.db.stages import build_pilot_runs
+from shared.db.stages import build_distillation_run, build_pilot_runs
 from shared.db.tables import File, Job, Run
+from shared.db.webhook_secrets import seal_webhook
 from shared.domain import ids
-from shared.domain.job_facts import JobWarning, WebhookTarget
+from shared.domain.early_discard import count_full_runs
+from shared.domain.errors import ServiceUnavailable
+from shared.domain.job_facts import JobWarning, SealedWebhook, WebhookTarget
 from shared.domain.job_request import StoredRequest
 from shared.domain.states import JobState
 from shared.infra.hardware import resolve_auto_precision, resolve_threads
+from shared.infra.settings import Settings
 from shared.recipe import HostedHyperparameters, RecipeResolution, resolve_recipe
+from shared.recipe.candidates import Candidate
+from shared.recipe.head_choice import require_pairs
 from shared.recipe.hosted import merge_hosted_hyperparameters
-from shared.recipe.pilots import Candidate
+from shared.recipe.pilots import compute_cost_limit
 
 _STORED_REQUEST_FIELDS = {
     "task",
@@ -39,35 +53,59 @@ _STORED_REQUEST_FIELDS = {
     "hyperparameters",
     "early_discard",
     "artifacts",
+    "model_revision",
 }
 
 
 def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]]:
     """Return the rows to store, pilots first.
 
-    Raises InvalidValue, ModelNotAllowed or FileNotFound with the offending ``param``.
+    Raises InvalidValue, FileNotFound, or what ``resolve_start_model`` raises, with the offending
+    ``param``.
     """
     require_public_address(services.settings, request.webhook)
     request = merge_method_settings(request)
+    request = request.model_copy(update={"model": resolve_model_name(services, request.model)})
     hosted = read_hosted_hyperparameters(request)
     merge_hosted_hyperparameters(request.recipe, hosted)  # raises before any file is read
-    facts = get_encoder_facts(services, request.model)
+    check_unlabelled_file(request)
+    start = resolve_start_model(services, request.model, request.model_revision)
     files = load_data_files(services, request)
     check_split_settings(request)
-    data = summarize_data_files(services, request, files, facts.max_position_embeddings)
+    data = summarize_data_files(services, request, files, find_encoder_input(services, start))
+    require_pairs(request.recipe, data.task)
     resolution = resolve_recipe(
         request.recipe,
-        facts,
+        start.facts,
         data.train_row_count,
         resolve_auto_precision(services.settings),
         hosted,
+        pairs=data.task.text_pair_column is not None,
     )
     job = _build_job(services, request, files, data, resolution, hosted)
+    _set_start_model(services, job, start)
     main_runs = build_main_runs(job, request, resolution.recipe.max_steps)
-    pilots = _build_pilots(job, resolution, main_runs[0].fold)
+    pilots = _build_pilots(job, main_runs)
     job.threads = resolve_threads(services.settings, len(pilots) + len(main_runs))
+    job.warnings = [*job.warnings, *_warn_threads(services.settings, job.threads)]
     plan_discard(job, request, main_runs)
-    return job, [*pilots, build_baselines_run(job), *main_runs]
+    _limit_pilots(job, len(main_runs))
+    job.warnings = [*job.warnings, *list_run_warnings(job, request, resolution, main_runs)]
+    distillations = _build_distillation(job, request, resolution.recipe.max_steps)
+    runs = [*pilots, build_baselines_run(job), *main_runs, *distillations]
+    if job.awaits_model:
+        for run in runs:
+            run.held = True
+    return job, runs
+
+
+def _set_start_model(services: AppServices, job: Job, start: StartModel) -> None:
+    """Pin the model; the job waits until a worker has downloaded one of the hub."""
+    job.hub_model = start.hub_model
+    job.base_model_sha256 = digest_start_model(services, start)
+    job.awaits_model = is_download_needed(services, start)
+    if job.awaits_model:
+        job.status = JobState.VALIDATING_FILES
 
 
 def _build_job(
@@ -96,14 +134,24 @@ def _build_job(
         dataset=data.facts,
         baselines=data.baselines,
         warnings=[*data.warnings, *_list_hosted_warnings(hosted)],
-        webhook=(
-            None
-            if request.webhook is None
-            else WebhookTarget(url=request.webhook.url, secret=request.webhook.secret)
-        ),
+        webhook=(None if request.webhook is None else _seal_webhook(services, request.webhook)),
         status=JobState.QUEUED,
         result_files=[],
     )
+
+
+def _seal_webhook(services: AppServices, webhook: WebhookRequest) -> SealedWebhook:
+    """Return the webhook encrypted. Raises ServiceUnavailable without a key."""
+    try:
+        return seal_webhook(
+            services.secret_box, WebhookTarget(url=webhook.url, secret=webhook.secret)
+        )
+    except OSError as error:
+        raise ServiceUnavailable(
+            "The webhook's secret cannot be stored, because the service cannot read or make its "
+            f"file secret.key ({error.strerror}). Set EVENKEEL_SECRET_KEY, or make its home "
+            "writable."
+        ) from error
 
 
 def _build_stored_request(request: JobRequest) -> StoredRequest:
@@ -114,12 +162,48 @@ def _build_stored_request(request: JobRequest) -> StoredRequest:
     return StoredRequest.model_validate(stored | list_hub_references(request))
 
 
-def _build_pilots(job: Job, resolution: RecipeResolution, fold: int | None) -> list[Run]:
+def _build_pilots(job: Job, main_runs: Sequence[Run]) -> list[Run]:
     """Return the first pilots; under k-fold they all use the first run's fold."""
-    if resolution.pilots is None:
+    plan = job.pilots
+    if plan is None or plan.rounds is None:
         return []
-    candidates = [Candidate.from_recipe(one) for one in resolution.pilots.candidates]
-    return build_pilot_runs(job, resolution.pilots.rule, candidates, first_index=0, fold=fold)
+    [first_round] = plan.rounds
+    return build_pilot_runs(
+        job,
+        plan.rule,
+        [Candidate.from_recipe(one) for one in first_round.candidates],
+        seeds=range(first_round.seeds),
+        first_index=0,
+        fold=main_runs[0].fold,
+    )
+
+
+def _limit_pilots(job: Job, main_runs: int) -> None:
+    """Store the cost limit of the job's pilots."""
+    if job.pilots is not None:
+        full_runs = count_full_runs(job.early_discard, main_runs)
+        limit = compute_cost_limit(job.pilots.rule.max_steps, full_runs)
+        job.pilots = job.pilots.model_copy(update={"limit": limit})
+
+
+def _build_distillation(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
+    if request.artifacts.publish != "distilled":
+        return []
+    return [build_distillation_run(job, total_steps)]
+
+
+def _warn_threads(settings: Settings, threads: int) -> Sequence[JobWarning]:
+    """Warn of threads that a job got because it has fewer runs than there are slots."""
+    if settings.threads != "auto" or threads == max(1, settings.cores // settings.worker_slots):
+        return []
+    return [
+        JobWarning(
+            code="threads_by_run_count",
+            message=f"Each run trains with {threads} CPU threads, because the job has fewer runs "
+            "than there are slots. In a job with more runs, the same seed can differ in its last "
+            "bits; set EVENKEEL_THREADS to a number so that all jobs train alike.",
+        )
+    ]
 
 
 def _list_hosted_warnings(hosted: HostedHyperparameters) -> Sequence[JobWarning]:

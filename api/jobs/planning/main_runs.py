@@ -63,8 +63,8 @@ def build_runs(
 ) -> list[Run]:
     """Return main runs numbered from ``first_index``; the folds of a seed follow one another.
 
-    They are held while pilots search the job's recipe. Raises InvalidValue for too many runs or
-    too large a seed.
+    They are held while pilots search the job's recipe, or its model is still to be downloaded.
+    Raises InvalidValue for too many runs or too large a seed.
     """
     _check_limits(seed_pairs, first_index + len(seed_pairs) * len(folds))
     return [
@@ -86,7 +86,7 @@ def _build_main_run(
         init_seed=seeds.init_seed,
         data_seed=seeds.data_seed,
         fold=fold,
-        held=job.resolved_recipe is None,
+        held=job.resolved_recipe is None or bool(job.awaits_model),
         status=RunState.QUEUED,
         total_steps=total_steps,
         diagnosis=[],

@@ -14,6 +14,16 @@ class _Contradiction(NamedTuple):
     message: str
 
 
+def check_unlabelled_file(request: JobRequest) -> None:
+    """Raise InvalidValue for unlabelled texts that no run would learn from."""
+    if request.unlabelled_file is not None and request.artifacts.publish != "distilled":
+        raise InvalidValue(
+            "Only a distillation reads unlabelled texts. Set artifacts.publish to distilled, or "
+            "leave unlabelled_file out.",
+            param="unlabelled_file",
+        )
+
+
 def check_split_settings(request: JobRequest) -> None:
     """Raise InvalidValue for split settings that exclude each other."""
     contradictions = [*_list_kfold_contradictions(request), *_list_holdout_contradictions(request)]

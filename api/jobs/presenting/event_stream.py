@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from shared.db.events import Events, parse_event_id
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.db.tables import Event
-from shared.domain.errors import TooManyStreams
+from shared.domain.limit_errors import OwnerStreamsLimit, TooManyStreams
 from shared.domain.states import ENDED_JOB_STATES
 
 POLL_INTERVAL_S = 0.5
@@ -25,41 +26,54 @@ COMMIT_GRACE_S = 5.0  # longer than a transaction may hold an event's number bef
 
 
 class EventStreamLimiter:
-    """A limit on the open streams of a process; each queries the database twice a second."""
+    """A limit on the open streams of a process, and on those of each owner; each stream queries
+    the database twice a second.
+    """
 
-    def __init__(self, max_streams: int = 100) -> None:
+    def __init__(self, max_streams: int = 100, max_streams_per_owner: int = 100) -> None:
         self._max_streams = max_streams
-        self._open_count = 0
+        self._max_streams_per_owner = max_streams_per_owner
+        self._open_counts: Counter[str] = Counter()
 
-    def acquire_stream(self) -> None:
-        """Count a stream as open. Raises TooManyStreams."""
-        if self._open_count >= self._max_streams:
+    def acquire_stream(self, owner_id: str) -> None:
+        """Count a stream as open. Raises TooManyStreams, OwnerStreamsLimit."""
+        if self._open_counts[owner_id] >= self._max_streams_per_owner:
+            raise OwnerStreamsLimit(
+                f"The limit of {self._max_streams_per_owner} open event streams of an owner is "
+                "reached; close some, or poll the events instead."
+            )
+        if self._open_counts.total() >= self._max_streams:
             raise TooManyStreams(
                 f"The limit of {self._max_streams} open event streams is reached; poll the events "
                 "instead."
             )
-        self._open_count += 1
+        self._open_counts[owner_id] += 1
 
-    def release_stream(self) -> None:
-        self._open_count -= 1
+    def release_stream(self, owner_id: str) -> None:
+        self._open_counts[owner_id] -= 1
+        if not self._open_counts[owner_id]:
+            del self._open_counts[owner_id]
 
 
 class EventStream(StreamingResponse):
     """A stream that releases its place in the limit when it ends, even before the first byte."""
 
-    def __init__(self, frames: AsyncIterator[str], limiter: EventStreamLimiter) -> None:
+    def __init__(
+        self, frames: AsyncIterator[str], limiter: EventStreamLimiter, owner_id: str
+    ) -> None:
         super().__init__(
             frames,
             media_type="text/event-stream",
             headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
         )
         self._limiter = limiter
+        self._owner_id = owner_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._limiter.release_stream()
+            self._limiter.release_stream(self._owner_id)
 
 
 class _EventBatch(NamedTuple):
@@ -113,15 +127,15 @@ async def open_event_stream(
     """Return a stream of the events after ``last_event_id``, up to the job's end.
 
     If the job has ended without a later event, the response is 204, which tells an ``EventSource``
-    not to reconnect. Raises JobNotFound, TooManyStreams.
+    not to reconnect. Raises JobNotFound, TooManyStreams, OwnerStreamsLimit.
     """
     after = 0 if last_event_id is None else parse_event_id(last_event_id)
     reader = EventReader(database, job_id, owner_id, after)
     first = await run_in_threadpool(reader.read_new_events)
     if after and first.status in ENDED_JOB_STATES and not first.events:
         return Response(status_code=204)
-    limiter.acquire_stream()
-    return EventStream(_iterate_frames(reader, first), limiter)
+    limiter.acquire_stream(owner_id)
+    return EventStream(_iterate_frames(reader, first), limiter, owner_id)
 
 
 async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncIterator[str]:

@@ -5,19 +5,19 @@ is a digest of the bytes, so it changes if and only if a byte does, whichever pr
 also across upgrades.
 """
 
-import hashlib
 import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from api.etag import compute_etag
 from api.jobs.presenting.presenter import get_presentation_time, present_job
 from api.jobs.schemas import JobObject
 from api.single_flight import SingleFlight
-from shared.db.counts import count_runs_ahead
 from shared.db.fingerprint import compute_fingerprint
 from shared.db.jobs import Jobs
+from shared.db.queue_turns import count_runs_ahead
 from shared.db.session import Database
 from shared.domain.states import OPEN_JOB_STATES, JobState
 
@@ -29,16 +29,6 @@ class CachedJob(NamedTuple):
 
     body: bytes
     etag: str
-
-    def is_not_modified(self, if_none_match: str | None) -> bool:
-        """Return whether the header's tags (RFC 9110, 13.1.2) match.
-
-        They are compared weakly, because a proxy may have weakened the ETag.
-        """
-        if if_none_match is None:
-            return False
-        tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-        return self.etag in tags or tags == ["*"]
 
 
 class _CacheKey(NamedTuple):
@@ -88,11 +78,13 @@ def _build_cache_key(session: Session, job_id: str, owner_id: str) -> _CacheKey:
     current = compute_fingerprint(session, job_id, owner_id)
     return _CacheKey(
         current.digest,
-        count_runs_ahead(session, job_id) if current.job_status == JobState.QUEUED else None,
+        count_runs_ahead(session, owner_id, job_id)
+        if current.job_status == JobState.QUEUED
+        else None,
         get_presentation_time() if current.job_status in OPEN_JOB_STATES else None,
     )
 
 
 def _serialize_job(job: JobObject) -> CachedJob:
     body = job.model_dump_json().encode()
-    return CachedJob(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
+    return CachedJob(body, compute_etag(body))

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from api.jobs.presenting.hyperparameters import build_hyperparameters
-from api.jobs.schemas import JobObject, Progress, RunsSummary, StoredJson, Warning
-from api.reports.service import build_stability_summary
-from shared.db.counts import StateCount, count_runs_ahead, count_runs_by_state
-from shared.db.run_scores import list_scored_runs
+from api.jobs.schemas import JobObject, Progress, RunsSummary
+from api.reports.service import summarize_report
+from shared.db.counts import StateCount, count_runs_by_state
+from shared.db.queue_turns import count_runs_ahead
+from shared.db.run_scores import ScoredRun, list_scored_runs
 from shared.db.tables import Job
 from shared.domain.states import ENDED_JOB_STATES, OPEN_RUN_STATES, JobState, Purpose, RunState
 from shared.domain.stored import dump_stored
 from shared.domain.task import SplitRequest, Task
 from shared.recipe.value import ForeignRecipe
+from shared.report.builder import build_report
+from shared.report.cautions import select_plan_cautions
 
 
 def get_presentation_time() -> int:
@@ -25,26 +28,30 @@ def get_presentation_time() -> int:
 
 def present_job(session: Session, job: Job, now: int) -> JobObject:
     """Return a single job, with its queue position and the numbers of its report so far."""
-    queue_position = count_runs_ahead(session, job.id) if job.status == JobState.QUEUED else None
-    stability = build_stability_summary(job, list_scored_runs(session, [job.id])[job.id])
+    queue_position = (
+        count_runs_ahead(session, job.owner_id, job.id) if job.status == JobState.QUEUED else None
+    )
     return build_job_object(
         job,
         count_runs_by_state(session, [job.id]),
+        list_scored_runs(session, [job.id])[job.id],
         now,
         queue_position=queue_position,
-        stability=stability,
     )
 
 
 def build_job_object(
     job: Job,
     counts: Sequence[StateCount],
+    runs: Sequence[ScoredRun],
     now: int,
     *,
     queue_position: int | None = None,
-    stability: StoredJson | None = None,
 ) -> JobObject:
-    """Return the job; ``counts`` are its runs by state, and ``now`` is in Unix seconds."""
+    """Return the job; ``counts`` are its runs by state, ``runs`` its main runs, and ``now`` is in
+    Unix seconds.
+    """
+    report = build_report(job, runs)
     hyperparameters = build_hyperparameters(job)
     progress = _build_progress(job, counts, now, queue_position)
     seconds_left = progress.seconds_remaining
@@ -55,10 +62,13 @@ def build_job_object(
         started_at=_to_unix_seconds(job.started_at),
         finished_at=_to_unix_seconds(job.finished_at),
         model=job.model,
+        model_revision=job.request.model_revision,
+        resolved_model_revision=None if job.hub_model is None else job.hub_model.commit,
         status=job.status,
         training_file=job.training_file,
         validation_file=job.validation_file,
         test_file=job.test_file,
+        unlabelled_file=job.unlabelled_file,
         fine_tuned_model=job.fine_tuned_model,
         error=job.error,
         organization_id=job.owner_id,
@@ -89,9 +99,9 @@ def build_job_object(
         dataset=dump_stored(job.dataset),
         runs_summary=_summarize_runs(counts),
         progress=progress,
-        stability=stability,
-        warnings=[Warning(code=warning.code, message=warning.message) for warning in job.warnings],
-        webhook=None if job.webhook is None else {"url": job.webhook.url},
+        stability=summarize_report(report),
+        warnings=select_plan_cautions(report),
+        webhook=None if job.webhook is None else {"host": job.webhook.host},
     )
 
 

@@ -1,5 +1,6 @@
 """Warnings about columns with values that cannot be used, and about classes the file names."""
 
+from shared.datasets.column_contents import holds_texts
 from shared.datasets.columns import ColumnIndices
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.readers.cells import format_name, format_names
@@ -11,7 +12,11 @@ MAX_LISTED_CLASSES = 6
 
 def find_column_warnings(table: Table, columns: ColumnIndices | None) -> list[Finding]:
     """Return the warnings about columns; while ``columns`` are unknown, any column may be used."""
-    return [*_find_unreadable_columns(table, columns), *_find_named_classes(table, columns)]
+    return [
+        *_find_unreadable_columns(table, columns),
+        *_find_unused_texts(table, columns),
+        *_find_named_classes(table, columns),
+    ]
 
 
 def _find_unreadable_columns(table: Table, columns: ColumnIndices | None) -> list[Finding]:
@@ -34,6 +39,27 @@ def _find_unreadable_columns(table: Table, columns: ColumnIndices | None) -> lis
             f"use these columns: {names}."
         )
     return [Finding(code=code, message=message, count=len(found))]
+
+
+def _find_unused_texts(table: Table, columns: ColumnIndices | None) -> list[Finding]:
+    """Name the columns with texts that the task leaves out: one may be the second of a pair."""
+    if columns is None:
+        return []
+    used = (*columns.list_text_columns(), columns.label)
+    found = [
+        column
+        for column in range(table.width)
+        if column not in used and holds_texts(table.get_cells(column))
+    ]
+    if not found:
+        return []
+    names = format_names([str(table.get_column_reference(column)) for column in found])
+    advice = " If the task is about pairs of texts, set task.text_pair_column."
+    message = (
+        f"Columns hold texts that the task does not use: {names}."
+        f"{advice if columns.pair is None else ''}"
+    )
+    return [Finding(code="unused_text_columns", message=message, count=len(found))]
 
 
 def _find_named_classes(table: Table, columns: ColumnIndices | None) -> list[Finding]:

@@ -8,6 +8,7 @@ from shared.datasets.columns import Detected
 from shared.datasets.errors import RowProblem
 from shared.datasets.readers.formats import Compression, Format
 from shared.datasets.type_detection import ColumnKind
+from shared.domain.visible_text import Prose
 
 
 class _FrozenModel(BaseModel):
@@ -19,7 +20,7 @@ class Finding(_FrozenModel):
 
     code: str
     """Stable machine-readable code."""
-    message: str
+    message: Prose
     """Explanation for people."""
     count: int
     """Number of affected rows or labels."""

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.datasets.errors import (
     CsvFieldTooLarge,
@@ -22,9 +22,11 @@ from shared.datasets.readers.header import (
     is_same_line,
     strip_cells,
 )
-from shared.datasets.readers.lines import check_blank_line_count, iterate_lines
+from shared.datasets.readers.header_words import is_header_word
+from shared.datasets.readers.lines import LineFeed, check_blank_line_count, iterate_lines
 from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
 from shared.datasets.readers.unreadable import mark_long_cells
+from shared.domain.wording import format_count
 
 csv.field_size_limit(DEFAULT_LIMITS.max_line_chars)
 """A cell above the limit of cells is a row problem, so the csv module must read beyond it."""
@@ -33,7 +35,17 @@ REPEATED_HEADER = (
     "The line repeats the header, as when files with headers are joined. Remove the line."
 )
 
-DelimitedRecord = tuple[int, list[str]]
+MAX_CELLS_MADE = 4
+"""Cells of all rows, unusable ones included, as a multiple of the cells that a table may have."""
+
+
+class WideRow(NamedTuple):
+    """A row with more cells than a table may have columns; they are counted, not kept."""
+
+    width: int
+
+
+DelimitedRecord = tuple[int, list[str] | WideRow]
 """First physical line of the record, and its cells."""
 
 
@@ -56,15 +68,17 @@ class DelimitedReader:
         self, header: Literal["auto"] | bool, collector: RowCollector
     ) -> tuple[str, ...] | None:
         """Read the rows into the collector and return the names, if any."""
-        records = self._iterate_records()
+        records = self._iterate_records(collector)
         sample = list(islice(records, MAX_SAMPLE_ROWS + 1))
         if not sample:
             raise EmptyFile("The file is empty.")
         first = sample[0][1]
-        self.width = len(first)
-        self._check_width()
+        self.width = first.width if isinstance(first, WideRow) else len(first)
+        self._check_width(first, header)
+        assert not isinstance(first, WideRow)  # its width has been refused
         if header == "auto":
-            found = has_header(first, [cells for _, cells in sample[1:]])
+            below = [cells for _, cells in sample[1:] if not isinstance(cells, WideRow)]
+            found = self.width == 1 or has_header(first, below)
             self.is_header_unclear, header = found is None, found or False
         if not header:
             self._collect_rows(chain(sample, records), collector, None)
@@ -75,11 +89,15 @@ class DelimitedReader:
             raise EmptyFile("The file has a header but no rows.")
         return tuple(name.strip() for name in first)
 
-    def _check_width(self) -> None:
-        if self.width < 2:
+    def _check_width(self, first: list[str] | WideRow, header: Literal["auto"] | bool) -> None:
+        is_named = not isinstance(first, WideRow) and (
+            header is True or (header == "auto" and is_header_word(first[0]))
+        )
+        if self.width < 2 and not is_named:  # prose, or a delimiter that is not supported
             raise NotATable(
                 "The first line has no comma, semicolon or tab between columns. A file needs at "
-                "least two columns, a text and its label."
+                "least two columns, a text and its label; or, for texts alone, the line `text` "
+                "above them."
             )
         if self.width > self.limits.max_columns:
             raise CsvTooManyColumns(
@@ -101,48 +119,66 @@ class DelimitedReader:
         names: tuple[str, ...] | None,
     ) -> None:
         for line, cells in records:
-            if len(cells) != self.width:
+            if isinstance(cells, WideRow) or len(cells) != self.width:
                 source = "first row" if names is None else "header"
+                width = cells.width if isinstance(cells, WideRow) else len(cells)
                 collector.reject_row(
                     line,
                     None,
                     "wrong_width",
-                    f"The row has {len(cells)} cells, but the {source} has {self.width}.",
+                    f"The row has {format_count(width, 'cell')}, but the {source} has "
+                    f"{self.width}.",
                 )
             elif names is not None and is_same_line(strip_cells(cells), names):
                 collector.reject_row(line, None, "repeated_header", REPEATED_HEADER)
             else:
                 collector.add_row(mark_long_cells(cells, self.limits), line)
 
-    def _iterate_records(self) -> Iterator[DelimitedRecord]:
+    def _iterate_records(self, collector: RowCollector) -> Iterator[DelimitedRecord]:
         """Yield the rows that are not blank."""
+        cells_left = MAX_CELLS_MADE * self.limits.max_cells
         for line, cells in (
             self._iterate_tab_records() if self.delimiter == "\t" else self._iterate_csv_records()
         ):
+            if isinstance(cells, WideRow):
+                yield line, cells
+                continue
+            cells_left -= len(cells)
+            if cells_left < 0:
+                raise collector.build_cells_error()
             if not any(map(str.strip, cells)):  # also a spreadsheet's empty rows, such as ",,,"
                 self.blank_lines += 1
                 check_blank_line_count(self.blank_lines, self.limits)
-                continue
-            yield line, cells
+            elif len(cells) > self.limits.max_columns:
+                yield line, WideRow(len(cells))
+            else:
+                yield line, collector.share_cells(cells)
 
     def _iterate_tab_records(self) -> Iterator[DelimitedRecord]:
         for number, line in enumerate(self._iterate_lines(), start=1 + self._lines_skipped):
+            if (tabs := line.count("\t")) >= self.limits.max_columns:
+                yield number, WideRow(tabs + 1)
+                continue
             content = line.removesuffix("\n").removesuffix("\r")
             yield number, content.split("\t") if content else []
 
     def _iterate_csv_records(self) -> Iterator[DelimitedRecord]:
-        reader = csv.reader(self._iterate_lines(), delimiter=self.delimiter, strict=True)
-        while True:
-            line = reader.line_num + 1 + self._lines_skipped
+        lines = LineFeed(self._iterate_lines())
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        while (line := lines.peek()) is not None:
+            first_line = lines.number + 1 + self._lines_skipped
+            delimiters = line.count(self.delimiter)
+            if delimiters >= self.limits.max_columns and '"' not in line:
+                next(lines)
+                yield first_line, WideRow(delimiters + 1)
+                continue
             try:
                 cells = next(reader)
-            except StopIteration:
-                return
             except csv.Error as error:
                 raise self._make_csv_error(
-                    error, line, reader.line_num + self._lines_skipped
+                    error, first_line, lines.number + self._lines_skipped
                 ) from None
-            yield line, cells
+            yield first_line, cells
 
     def _make_csv_error(
         self, error: csv.Error, first_line: int, last_line: int

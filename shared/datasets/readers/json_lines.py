@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from shared.datasets.errors import FieldTooLarge, InvalidText, JsonlMalformed
+from shared.datasets.readers.json_budget import JsonBudget
 from shared.datasets.readers.json_cells import DECODER, Members
 from shared.datasets.readers.json_records import JsonRecord
 from shared.datasets.readers.json_shapes import (
@@ -28,6 +29,7 @@ class JsonLinesReader:
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         self._limits = limits
+        self._budget = JsonBudget(limits, JsonlMalformed)
         self.blank_lines = 0
 
     def __iter__(self) -> Iterator[JsonRecord]:
@@ -61,6 +63,8 @@ class JsonLinesReader:
                 yield number, line
 
     def _parse_line(self, number: int, line: str) -> Members:
+        self._budget.check_record(line, f"Line {number}")
+        self._budget.spend(line)
         try:
             value = DECODER.decode(line)
         except json.JSONDecodeError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from shared.datasets.errors import FieldTooLarge, InvalidText, JsonMalformed
+from shared.datasets.readers.json_budget import JsonBudget
 from shared.datasets.readers.json_cells import DECODER, Members
 from shared.datasets.readers.lines import BYTE_ORDER_MARK, open_text
 from shared.datasets.readers.rows import Limits
@@ -41,6 +42,7 @@ class JsonArrayReader:
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         self._limits = limits
+        self._budget = JsonBudget(limits, JsonMalformed)
 
     def __iter__(self) -> Iterator[JsonRecord]:
         with open_text(self._path, self._limits) as file:
@@ -55,7 +57,7 @@ class JsonArrayReader:
 
     def _iterate_elements(self, window: "_TextWindow") -> Iterator[JsonRecord]:
         for number in count(1):
-            yield _parse_element(window, number, self._limits)
+            yield _parse_element(window, number, self._limits, self._budget)
             if window.expect_char(",]") == "]":
                 return
 
@@ -118,7 +120,9 @@ class _TextWindow:
         return found
 
 
-def _parse_element(window: _TextWindow, number: int, limits: Limits) -> JsonRecord:
+def _parse_element(
+    window: _TextWindow, number: int, limits: Limits, budget: JsonBudget
+) -> JsonRecord:
     found = window.peek_char()
     if found not in ("{", ""):
         kind = "an array, not an object" if found == "[" else "not an object"
@@ -126,21 +130,28 @@ def _parse_element(window: _TextWindow, number: int, limits: Limits) -> JsonReco
             f"Element {number} of the array, on line {window.line}, is {kind}. Write each row as "
             "an object whose keys are the column names."
         )
-    members, end = _decode_element(window, number, limits)
+    members, end = _decode_element(window, number, limits, budget)
     _check_element_length(number, end - window.position, limits)
-    has_escapes = window.text.find("\\u", window.position, end) >= 0
+    text = window.text[window.position : end]
+    budget.check_record(text, f"Element {number}")
+    budget.spend(text)
+    has_escapes = "\\u" in text
     record = JsonRecord(f"Element {number}", window.line, members, has_escapes)
     window.advance_to(end)
     return record
 
 
-def _decode_element(window: _TextWindow, number: int, limits: Limits) -> tuple[Members, int]:
+def _decode_element(
+    window: _TextWindow, number: int, limits: Limits, budget: JsonBudget
+) -> tuple[Members, int]:
     """Return the members of the object at the window's position, and where it ends."""
     while True:
         try:
             members, end = DECODER.raw_decode(window.text, window.position)
         except json.JSONDecodeError as error:
             _check_element_length(number, len(window.text) - window.position, limits)
+            if _may_be_cut(error, window.text):  # then all of the window belongs to the element
+                budget.check_record(window.text[window.position :], f"Element {number}")
             line = window.count_line_after(window.text[window.position : error.pos])
             if not (_may_be_cut(error, window.text) and window.read_more()):
                 raise JsonMalformed(

@@ -47,7 +47,7 @@ class JsonTableReader:
             except CellError as unfit:
                 collector.reject_row(record.line, unfit.column, unfit.code, unfit.message)
             else:
-                collector.add_row(cells, record.line)
+                collector.add_row(tuple(collector.share_cells(cells)), record.line)
         if collector.total_rows == 0:
             raise EmptyFile("The file has no rows.")
         self._pad_rows(collector)

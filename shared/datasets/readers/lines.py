@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO
 
 from shared.datasets.errors import EncodingNotUtf8, TooManyRows
 from shared.datasets.readers.gzip_io import open_unpacked
@@ -44,6 +44,33 @@ def iterate_lines(path: Path, limits: Limits) -> Iterator[str]:
         yield first if len(first) > limits.max_line_chars else first.lstrip(BYTE_ORDER_MARK)
         while line := text.readline(limits.max_line_chars + 1):
             yield line
+
+
+class LineFeed:
+    """Lines for a parser, with a look at the next one before the parser takes it."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._ahead: str | None = None
+        self.number = 0
+        """Number of lines taken."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self.peek()
+        if line is None:
+            raise StopIteration
+        self._ahead = None
+        self.number += 1
+        return line
+
+    def peek(self) -> str | None:
+        """Return the next line; None after the last one."""
+        if self._ahead is None:
+            self._ahead = next(self._lines, None)
+        return self._ahead
 
 
 def check_blank_line_count(blank_lines: int, limits: Limits) -> None:

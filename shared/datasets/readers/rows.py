@@ -1,12 +1,18 @@
 """Collection of a file's rows in memory, under limits that hold for every format."""
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.datasets.errors import RowProblem, TooManyCells, TooManyRows
 
 MAX_LISTED_PROBLEMS = 100
 """Number of row problems that are listed; all are counted."""
+
+SHORT_CELL = 16
+"""Characters of a cell that probably occurs again: a label, a number."""
+MAX_KNOWN_CELLS = 50_000
+"""Different short cells that are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,12 @@ class Limits:
     """Longest cell in characters; also the csv module's limit."""
     max_line_chars: int = 4_000_000
     """Longest physical line in characters, checked before it is split."""
+    max_record_values: int = 20_000
+    """Values of one JSON record, in lists and objects of any depth."""
+    max_json_values: int = 20_000_000
+    """Values of all JSON records; a file of vectors has the most."""
+    max_json_depth: int = 100
+    """Levels of a JSON record."""
     max_decompressed_bytes: int = 256 * 1024 * 1024
     """Bytes that a compressed file (Parquet) may unpack to; repeated values count each time."""
 
@@ -44,18 +56,35 @@ class RowCollector:
         """Number of data rows seen, kept or not."""
         self.problems: list[RowProblem] = []
         self.problems_total = 0
+        self._known_cells: dict[str, str] = {}
 
     def add_row(self, cells: tuple[str, ...], line: int | None) -> None:
         self._count_row()
         if (len(self.rows) + 1) * len(cells) > self.limits.max_cells:
-            raise TooManyCells(
-                f"The file has more than {self.limits.max_cells:,} cells. Remove the columns "
-                "that are not needed."
-            )
+            raise self.build_cells_error()
         self.rows.append(cells)
         self.row_numbers.append(self.total_rows)
         if line is not None:
             self.lines.append(line)
+
+    def build_cells_error(self) -> TooManyCells:
+        return TooManyCells(
+            f"The file has more than {self.limits.max_cells:,} cells. Remove the columns "
+            "that are not needed."
+        )
+
+    def share_cells(self, cells: Sequence[str]) -> list[str]:
+        """Return the cells of a row, with one object for all equal short ones.
+
+        A wide table has few different ones, each of which costs sixty bytes.
+        """
+        known = self._known_cells
+        if len(known) > MAX_KNOWN_CELLS:
+            known = {}
+        return [
+            known.setdefault(cell, cell) if type(cell) is str and len(cell) <= SHORT_CELL else cell
+            for cell in cells
+        ]
 
     def reject_row(
         self, line: int | None, column: str | int | None, code: str, message: str

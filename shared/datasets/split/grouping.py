@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from shared.datasets.split.stratified_split import hash_row
 from shared.domain.errors import InvalidValue
+from shared.domain.wording import format_count
 
 ALL_ROWS = -1  # one more stratum of all rows, so that the totals of the parts count as well
 
@@ -29,7 +30,8 @@ def split_groups(
         members.setdefault(groups[row], []).append(row)
     if len(members) < len(shares):
         raise InvalidValue(
-            f"The rows form {len(members)} groups, which are too few for {len(shares)} parts.",
+            f"The rows form {format_count(len(members), 'group')}, too few for "
+            f"{format_count(len(shares), 'part')}.",
             param="split.group_by",
         )
     # the largest group first

@@ -19,6 +19,7 @@ from shared.datasets.split.stratified_split import (
 )
 from shared.domain.errors import InvalidValue
 from shared.domain.task import ColumnReference, Label, SplitRequest, TaskType
+from shared.domain.wording import choose_verb, format_count
 
 
 class InputFile(StrEnum):
@@ -27,6 +28,8 @@ class InputFile(StrEnum):
     TRAINING = "training_file"
     VALIDATION = "validation_file"
     TEST = "test_file"
+    UNLABELLED = "unlabelled_file"
+    """Texts for a distillation; no part of any split."""
 
 
 class SplitInput(Protocol):
@@ -126,7 +129,9 @@ def _split_into_folds(
     rest = split_by_strata(strata, request, needs_validation=False)
     if len(rest.train) < num_folds:
         raise InvalidValue(
-            f"{len(rest.train)} rows are too few for {num_folds} folds. Lower split.k.",
+            f"{format_count(len(rest.train), 'row')} "
+            f"{choose_verb(len(rest.train), 'is', 'are')} too few for {num_folds} folds. "
+            "Lower split.k.",
             param="split.k",
         )
     parts = deal_rows(strata, rest.train, num_folds, request.seed)

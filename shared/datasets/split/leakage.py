@@ -60,6 +60,14 @@ class Leak:
             sum(one.conflicting_count for one in found),
         )
 
+    def format_rows(self, split: str) -> str:
+        """Begin a sentence about these rows: ``2 test rows (4, 9) have``."""
+        count = len(self.rows)
+        named = ", ".join(map(str, self.rows[:MAX_ROWS_NAMED]))
+        more = f" and {count - MAX_ROWS_NAMED:,} more" if count > MAX_ROWS_NAMED else ""
+        rows, have = ("rows", "have") if count > 1 else ("row", "has")
+        return f"{count:,} {split} {rows} ({named}{more}) {have}"
+
     def summarize(self) -> LeakSummary:
         """Return the leak as in ``dataset.leakage`` of a job."""
         return LeakSummary(
@@ -67,6 +75,12 @@ class Leak:
             first_rows=self.rows[:MAX_ROWS_NAMED],
             conflicting_labels=self.conflicting_count,
         )
+
+
+def find_common_texts(texts: PartRows, other: PartRows) -> list[int]:
+    """Return the rows of ``other`` whose text is among ``texts``, as numbers from 1."""
+    known = {texts.digests[row] for row in texts.rows}
+    return [row + 1 for row in other.rows if other.digests[row] in known]
 
 
 def find_leak(train: PartRows, other: PartRows) -> Leak:

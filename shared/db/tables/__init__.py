@@ -7,9 +7,11 @@ from shared.db.tables.files import File, Upload, UploadPart
 from shared.db.tables.jobs import Event, IdempotencyKey, Job
 from shared.db.tables.models import Comparison, Model
 from shared.db.tables.operations import WebhookDelivery, Worker
+from shared.db.tables.owners import ApiKey, QueueTurn
 from shared.db.tables.runs import Checkpoint, Metric, Run
 
 __all__ = [
+    "ApiKey",
     "Base",
     "Checkpoint",
     "Comparison",
@@ -19,6 +21,7 @@ __all__ = [
     "Job",
     "Metric",
     "Model",
+    "QueueTurn",
     "Run",
     "Upload",
     "UploadPart",

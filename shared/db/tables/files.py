@@ -7,11 +7,13 @@ from shared.datasets.profile.validation import Validation
 from shared.db.clock import db_now
 from shared.db.tables.base import Base
 from shared.db.tables.typed_json import TypedJson
+from shared.domain.zip_outline import ZipOutline
+from shared.encoders.uploaded import UploadedModel
 
 
 class File(Base):
-    """An uploaded data set or a result. Its bytes are stored once under their digest, however
-    many files share them.
+    """An uploaded data set or checkpoint, or a result. Its bytes are stored once under their
+    digest, however many files share them; those of a model's zip file are the model's folder.
     """
 
     __tablename__ = "files"
@@ -20,6 +22,7 @@ class File(Base):
         Index(None, "owner_id", "purpose", "id"),
         Index(None, "sha256"),
         Index(None, "expires_at"),
+        Index(None, "folder"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -31,6 +34,14 @@ class File(Base):
     status: Mapped[str]
     status_details: Mapped[str | None]
     validation: Mapped[Validation | None] = mapped_column(TypedJson(Validation))
+    """Null for a file that is not a table."""
+    model: Mapped[UploadedModel | None] = mapped_column(TypedJson(UploadedModel))
+    """Null for a file that is not an uploaded checkpoint."""
+    folder: Mapped[str | None]
+    """Prefix of the stored folder that the file is a zip file of; null for a file with bytes of its
+    own, and on rows older than the column."""
+    zip_outline: Mapped[ZipOutline | None] = mapped_column(TypedJson(ZipOutline))
+    """The bytes of that zip file around its contents."""
     created_at: Mapped[float] = mapped_column(default=db_now())
     expires_at: Mapped[float | None]
 

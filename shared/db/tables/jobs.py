@@ -9,8 +9,17 @@ from shared.db.tables.base import Base
 from shared.db.tables.typed_json import TypedJson
 from shared.domain.early_discard import DecidedDiscard, DiscardSettings, StoredDiscard
 from shared.domain.errors import Reason
-from shared.domain.job_facts import BaselineScores, DatasetFacts, JobWarning, WebhookTarget
+from shared.domain.hub_model import HubModel
+from shared.domain.job_facts import (
+    BaselineScores,
+    DatasetFacts,
+    JobWarning,
+    SealedWebhook,
+    StoredWebhook,
+    WebhookTarget,
+)
 from shared.domain.job_request import StoredRequest
+from shared.domain.publication import Publication
 from shared.domain.task import (
     ForeignSplit,
     ForeignTask,
@@ -39,10 +48,26 @@ class Job(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str]
     model: Mapped[str]
+    base_weights_sha256: Mapped[str | None]
+    """Digest of the weights of the fine-tuned model that the job starts from; null for a base
+    model, and on rows older than the column.
+    """
+    base_model_sha256: Mapped[str | None]
+    """Digest of the config, weights and tokenizer that the job's runs start from
+    (``shared.encoders.model_digest``); null until a part of the service has seen the folder.
+    """
+    hub_model: Mapped[HubModel | None] = mapped_column(TypedJson(HubModel))
+    """The model of the hub that the job, or the fine-tuned model it starts from, began with; null
+    for any other base model, and on rows older than the column.
+    """
+    awaits_model: Mapped[bool] = mapped_column(server_default=false())
+    """Whether the job's runs are held until a worker has downloaded the model of the hub."""
     training_file: Mapped[str] = mapped_column(index=True)
     """Not a foreign key: the file may be deleted after the job has ended."""
     validation_file: Mapped[str | None] = mapped_column(index=True)
     test_file: Mapped[str | None] = mapped_column(index=True)
+    unlabelled_file: Mapped[str | None] = mapped_column(index=True)
+    """Texts for the distillation; null without, and on rows older than the column."""
     seed: Mapped[int]
     suffix: Mapped[str | None]
     job_metadata: Mapped[dict[str, str] | None] = mapped_column(
@@ -71,7 +96,7 @@ class Job(Base):
     """Null for a job that trains every run to its end."""
     baselines: Mapped[BaselineScores] = mapped_column(TypedJson(BaselineScores))
     warnings: Mapped[list[JobWarning]] = mapped_column(TypedJson(list[JobWarning]))
-    webhook: Mapped[WebhookTarget | None] = mapped_column(TypedJson(WebhookTarget))
+    webhook: Mapped[SealedWebhook | WebhookTarget | None] = mapped_column(TypedJson(StoredWebhook))
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
@@ -81,6 +106,10 @@ class Job(Base):
     lease_until: Mapped[float | None]
     error: Mapped[Reason | None] = mapped_column(TypedJson(Reason))
     fine_tuned_model: Mapped[str | None]
+    publication: Mapped[Publication | None] = mapped_column(TypedJson(Publication))
+    """What the published model answers with, and the scores of the ensemble; null until the job
+    has published, and on rows older than the column.
+    """
     result_files: Mapped[list[str]] = mapped_column(TypedJson(list[str]))
     trained_tokens: Mapped[int | None]
     created_at: Mapped[float] = mapped_column(default=db_now())

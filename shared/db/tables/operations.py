@@ -26,7 +26,11 @@ class WebhookDelivery(Base):
     """One notice to a job's webhook, and its result."""
 
     __tablename__ = "webhook_deliveries"
-    __table_args__ = (Index(None, "job_id", "id"), Index(None, "status", "next_attempt_at"))
+    __table_args__ = (
+        Index(None, "job_id", "id"),
+        Index(None, "status", "next_attempt_at"),
+        Index(None, "receiver", "leased_until"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
@@ -38,6 +42,10 @@ class WebhookDelivery(Base):
     """pending, delivered or failed."""
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[float | None]
+    receiver: Mapped[str | None]
+    """Host of the webhook; null on rows older than the column."""
+    leased_until: Mapped[float | None]
+    """While an attempt is made: when any sender may make another one."""
     response_status: Mapped[int | None] = mapped_column(Integer)
     """Status of the latest attempt; null without a response."""
     error: Mapped[str | None]

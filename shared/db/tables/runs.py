@@ -19,6 +19,7 @@ class Run(Base):
     __table_args__ = (
         Index(None, "job_id", "purpose", "index", unique=True),
         Index(None, "status", "job_id", "index"),
+        Index(None, "status", "held", "owner_id", "job_id", "index"),
         Index(None, "owner_id", "finished_at"),
         # a running run without a lease could never be taken back
         CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),
@@ -35,9 +36,15 @@ class Run(Base):
     fold: Mapped[int | None] = mapped_column(Integer)
     """Under k-fold, the part of the training file for validation, from 0."""
     recipe: Mapped[Recipe | ForeignRecipe | None] = mapped_column(TypedJson(StoredRecipe))
-    """Resolved recipe of a pilot; null for a run with the job's recipe."""
+    """Resolved recipe of a pilot or distillation; null for a run with the job's recipe."""
     held: Mapped[bool] = mapped_column(server_default=false())
-    """Queued, but not to be claimed before the job's pilots have ended."""
+    """Queued, but not to be claimed before the job's model has been downloaded, its pilots have
+    ended, or, if this is a distillation, its main runs have.
+    """
+    teachers: Mapped[list[str] | None] = mapped_column(TypedJson(list[str]))
+    """IDs of the runs whose mean prediction a distillation learns, once it may start; null for
+    other runs.
+    """
     stop_step: Mapped[int | None]
     """Pause after this step for the early discard."""
     state: Mapped[str | None]
@@ -102,7 +109,7 @@ class Metric(Base):
 
 
 class Checkpoint(Base):
-    """Kept weights: a run's chosen checkpoint, and after the job's end only the published ones."""
+    """A run's chosen checkpoint; listed if its weights are kept as a model."""
 
     __tablename__ = "checkpoints"
     __table_args__ = (Index(None, "job_id", "id"),)

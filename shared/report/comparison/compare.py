@@ -3,10 +3,11 @@
 Holm's adjustment over the pairs is made for each kind of test separately.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 from shared.domain.errors import JobsNotComparable
+from shared.report.comparison.cautions import list_comparison_cautions
 from shared.report.comparison.findings import PairFindings
 from shared.report.comparison.inference import (
     adjust_with_holm,
@@ -30,7 +31,6 @@ from shared.report.comparison.schemas import (
     Pair,
 )
 from shared.report.comparison.verdict import decide_pair_verdict
-from shared.report.schemas import Caution
 
 
 def build_comparison(jobs: Sequence[ComparisonInput], alpha: float = 0.05) -> Comparison:
@@ -45,7 +45,7 @@ def build_comparison(jobs: Sequence[ComparisonInput], alpha: float = 0.05) -> Co
         split=jobs[0].report.split,
         alpha=alpha,
         provisional=any(job.report.provisional for job in jobs),
-        warnings=list(_warn_different_precision(jobs)),
+        warnings=list_comparison_cautions(jobs),
         jobs=[_build_compared_job(job) for job in jobs],
         pairs=_build_pairs(jobs, alpha),
     )
@@ -78,16 +78,6 @@ def _require_comparable(jobs: Sequence[ComparisonInput]) -> None:
                 )
 
 
-def _warn_different_precision(jobs: Sequence[ComparisonInput]) -> Iterator[Caution]:
-    if len({job.precision for job in jobs}) > 1:
-        precisions = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
-        yield Caution(
-            code="different_precision",
-            message=f"The jobs were trained in different precisions: {precisions}. The precision "
-            "alone can cause a difference; set recipe.precision to compare only the recipes.",
-        )
-
-
 def _build_compared_job(job: ComparisonInput) -> ComparedJob:
     report = job.report
     return ComparedJob(
@@ -96,6 +86,7 @@ def _build_compared_job(job: ComparisonInput) -> ComparedJob:
         n=report.n,
         mean=report.mean,
         std=report.std,
+        equal_scores=report.equal_scores,
         degenerate=report.degenerate,
         failed=report.failed,
     )
@@ -133,7 +124,7 @@ def _build_pair(findings: PairFindings) -> Pair:
         a=findings.a.report.job_id,
         b=findings.b.report.job_id,
         difference=difference_of_means(a, b),
-        ci95=welch_interval(a, b),
+        ci95=welch_interval(a, b, findings.metric),
         effect_size=compute_effect_size(a, b),
         tests=list(findings.tests),
         verdict=decide_pair_verdict(findings),

@@ -18,6 +18,10 @@ class PairFindings:
     pair differs as much as possible.
     """
 
+    @property
+    def metric(self) -> str:
+        return self.a.report.metric
+
     def get_p(self, test_name: str) -> float | None:
         """Return the test's p as it counts: adjusted if there are several pairs."""
         test = next(test for test in self.tests if test.name == test_name)

@@ -15,6 +15,7 @@ from shared.report.base import Interval
 from shared.report.comparison.permutation import Scores
 from shared.report.comparison.schemas import EffectSize, HypothesisTest
 from shared.report.distribution import CONFIDENCE
+from shared.report.score_range import clip_difference_interval
 
 ROUNDING_TOLERANCE = 1e-12
 """Share of the largest deviation: a variance below its square consists of rounding errors."""
@@ -62,14 +63,16 @@ def welch_test(a: Scores, b: Scores) -> HypothesisTest:
     return HypothesisTest(name="welch", n=sizes, statistic=statistic, p=p)
 
 
-def welch_interval(a: Scores, b: Scores) -> Interval | None:
+def welch_interval(a: Scores, b: Scores, metric: str) -> Interval | None:
+    """Compute Welch's interval of the difference of means, within the possible differences."""
     found = _compute_welch(a, b)
     if isinstance(found, str):
         return None
     from scipy.special import stdtrit
 
     half = float(stdtrit(found.degrees_of_freedom, (1 + CONFIDENCE) / 2)) * found.standard_error
-    return found.difference - half, found.difference + half
+    bounds = found.difference - half, found.difference + half
+    return clip_difference_interval(bounds, metric, found.difference)
 
 
 def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:

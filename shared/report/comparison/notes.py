@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from shared.report.comparison.findings import PairFindings
 from shared.report.comparison.schemas import ComparisonInput
-from shared.report.formatting import choose_verb, format_count, format_fraction, format_number
+from shared.report.formatting import choose_verb, format_count, format_fraction, format_spread
 
 TEST_NAMES = {
     "welch": "Welch's t test",
@@ -38,7 +38,7 @@ def _format_spreads(findings: PairFindings) -> str:
         return ""
     steady, other = (a, b) if a.report.std < b.report.std else (b, a)
     spread = (
-        f"std {format_number(steady.report.std)} against {format_number(other.report.std)} "
+        f"std {format_spread(steady.report.std)} against {format_spread(other.report.std)} "
         f"({_format_test(findings, 'brown_forsythe')})"
     )
     # scores that agree because nothing was learned do not show stability
@@ -53,7 +53,7 @@ def _format_spreads(findings: PairFindings) -> str:
 def format_failure_rates(findings: PairFindings) -> str:
     a, b = findings.a, findings.b
     return (
-        f"{a.unsuccessful_count} of {a.ended_count} runs of {a.name} and "
+        f"{a.unsuccessful_count} of {format_count(a.ended_count, 'run')} of {a.name} and "
         f"{b.unsuccessful_count} of {b.ended_count} of {b.name} are degenerate or failed "
         f"({_format_test(findings, 'fisher')})"
     )

@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
+from shared.domain.wording import choose_verb
 from shared.report.comparison.schemas import HypothesisTest
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
     pairs = len(differences)
     sizes = (pairs, pairs)
     if pairs < MIN_PAIRS:
-        reason = f"{MIN_PAIRS} seeds with a score in both jobs are needed; there are {pairs}"
+        there_are = f"there {choose_verb(pairs, 'is', 'are')} {pairs}"
+        reason = f"{MIN_PAIRS} seeds with a score in both jobs are needed; {there_are}"
         return HypothesisTest(
             name="paired_permutation", n=sizes, statistic=None, p=None, reason=reason
         )

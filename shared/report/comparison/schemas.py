@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from shared.domain.states import RunState
 from shared.report.base import FrozenModel, Interval
+from shared.report.details import EqualScores
 from shared.report.schemas import Caution, Split, StabilityReport
 
 SeedKey = tuple[int, int, int | None]
@@ -23,6 +24,8 @@ class ComparisonInput:
     """Name of the job in the verdict; default: its preset."""
     precision: str = "float32"
     """Precision that the job was trained in."""
+    threads: int = 1
+    """CPU threads of each of the job's trainers."""
 
     @property
     def name(self) -> str:
@@ -69,6 +72,8 @@ class ComparedJob(FrozenModel):
     """Mean score; null without scores."""
     std: float | None
     """Sample standard deviation of the scores; null with fewer than two."""
+    equal_scores: EqualScores | None = None
+    """What remains possible although ``std`` is 0; null if the scores differ."""
     degenerate: int
     """Succeeded runs no better than a constant prediction."""
     failed: int
@@ -126,8 +131,8 @@ class Pair(FrozenModel):
     difference: float | None
     """Mean of b minus mean of a, over the seeds."""
     ci95: Interval | None
-    """Welch's interval of the difference; null with fewer than two scores in a job, or if
-    neither job has any spread.
+    """Welch's interval of the difference, within the possible differences; null with fewer than
+    two scores in a job, or if neither job has any spread.
     """
     effect_size: EffectSize
     """Size of the difference, independent of the number of seeds."""
@@ -149,7 +154,9 @@ class Comparison(FrozenModel):
     provisional: bool = False
     """Whether a job still has open runs, so that the comparison may change."""
     warnings: list[Caution] = Field(default_factory=list)
-    """What to know before relying on the numbers."""
+    """What to know before relying on the numbers, the worst first: the cautions of the jobs, and
+    what differs between them besides their recipes.
+    """
     jobs: list[ComparedJob]
     """The jobs, in the requested order."""
     pairs: list[Pair]

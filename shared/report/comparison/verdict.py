@@ -138,7 +138,7 @@ def _format_evidence(findings: PairFindings) -> str:
         f"{TEST_NAMES[name]} p {format_p_value(p)}" for name, p in found if p is not None
     )
     adjusted = "" if findings.pair_count == 1 else f" (Holm over {findings.pair_count} pairs)"
-    bounds = welch_interval(a.scores, b.scores)
+    bounds = welch_interval(a.scores, b.scores, findings.metric)
     difference = difference_of_means(a.scores, b.scores)
     interval = (
         ""
@@ -149,7 +149,7 @@ def _format_evidence(findings: PairFindings) -> str:
 
 
 def _format_compatible_range(findings: PairFindings) -> str:
-    bounds = welch_interval(findings.a.scores, findings.b.scores)
+    bounds = welch_interval(findings.a.scores, findings.b.scores, findings.metric)
     if bounds is None:
         return ""
     return f" Differences from {format_interval(bounds)} are compatible with these seeds."

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from statistics import median
 
 from shared.domain.run_evidence import Evidence
+from shared.domain.wording import format_count
 from shared.report.diagnosis.advice import (
+    LEARNING_DISTANCE,
     advise_higher_rate,
     advise_lower_rate,
+    advise_more_training,
     compute_job_auto_steps,
 )
-from shared.report.diagnosis.facts import MAJORITY_SHARE, RunGroup
+from shared.report.diagnosis.facts import MAJORITY_SHARE, JobFacts, RunGroup
 from shared.report.formatting import choose_verb, format_percent
 
 STALLED_DISTANCE = 0.002
@@ -50,12 +53,12 @@ def diagnose_imbalance(group: RunGroup) -> Iterator[str]:
     if not group.evidence or not labels or recipe.class_weights != "none":
         return
     name = max(labels, key=labels.__getitem__)
-    share = labels[name] / sum(labels.values())
+    share = labels[name] / group.job.train_rows
     is_predicted = all(evidence.single_predicted_label == name for evidence in group.evidence)
     if share <= IMBALANCE_SHARE or not is_predicted:
         return
     metric = ""
-    if group.job.metric == "accuracy":
+    if group.job.metric == "accuracy" and not group.job.multi_label:
         metric = ", and metric mcc, which does not reward a constant prediction"
     yield (
         f"The predicted label {name!r} has {format_percent(share)} of the training rows: try "
@@ -94,19 +97,27 @@ def _describe_collapse(group: RunGroup, collapsed: list[Evidence]) -> str:
 def _describe_flat_loss(group: RunGroup) -> str:
     """Decide between too short, too slow, and both."""
     recipe, long = group.job.recipe, compute_job_auto_steps(group.job)
+    steps = format_count(recipe.max_steps, "step")
     stayed = f"the training loss stayed at {_format_closing_loss(group)}"
     moved = median(_measure_least_movement(evidence) for evidence in group.evidence)
+    if recipe.max_steps < long and _would_steps_suffice(group.job, moved):
+        were = choose_verb(recipe.max_steps, "was", "were")
+        return f"{stayed}. {steps} {were} too few: try max_steps {long}."
     if moved < STALLED_DISTANCE:
         return (
             f"{stayed} and the blocks moved by only {100 * moved:.2g}% of their norm. "
             f"{advise_higher_rate(recipe, moved)}"
         )
-    if recipe.max_steps < long:
-        return f"{stayed}. {recipe.max_steps} steps were too few: try max_steps {long}."
-    return (
-        f"{stayed} over {recipe.max_steps} steps. Try max_steps {2 * recipe.max_steps} or "
-        f"learning_rate {2 * recipe.learning_rate:.1g}."
-    )
+    return f"{stayed} over {steps}. {advise_more_training(recipe)}"
+
+
+def _would_steps_suffice(job: JobFacts, moved: float) -> bool:
+    """Return whether blocks that moved this far would learn within the automatic length, in which
+    the distance grows at most with the steps; and whether the warm-up left any step to move them.
+    """
+    longer = compute_job_auto_steps(job) / job.recipe.max_steps
+    is_without_rate = job.recipe.max_steps == 1 and job.recipe.warmup_steps > 0
+    return moved >= STALLED_DISTANCE or is_without_rate or longer * moved >= LEARNING_DISTANCE
 
 
 def _measure_least_movement(evidence: Evidence) -> float:

@@ -29,8 +29,11 @@ class JobFacts:
     labels: Mapping[str, int]
     """Training rows of each label; empty for a regression."""
     max_seq_length: int
+    max_positions: int | None
+    """Longest input of the model in tokens; None for a job that is older than this fact."""
     runs: tuple[RunFacts, ...]
     """The main runs, ended or not."""
+    multi_label: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,13 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from shared.domain.wording import format_count
 from shared.recipe import Recipe
-from shared.report.diagnosis.advice import advise_lower_rate, compute_job_auto_steps
+from shared.report.diagnosis.advice import (
+    advise_longer_inputs,
+    advise_longer_training,
+    advise_lower_rate,
+)
 from shared.report.diagnosis.facts import RunFacts, RunGroup
 from shared.report.formatting import format_number, format_percent
 
@@ -44,7 +49,7 @@ def diagnose_overfitting(group: RunGroup, sound: Sequence[RunFacts]) -> Iterator
 
 
 def _advise_selection(recipe: Recipe, sound: Sequence[RunFacts]) -> str:
-    if recipe.select != "best_checkpoint":
+    if recipe.select == "last":
         return "Try select best_checkpoint."
     used = round(median(run.best_step or recipe.max_steps for run in sound))
     return (
@@ -54,12 +59,11 @@ def _advise_selection(recipe: Recipe, sound: Sequence[RunFacts]) -> str:
 
 
 def diagnose_short_training(group: RunGroup, sound: Sequence[RunFacts]) -> Iterator[str]:
-    steps = group.job.recipe.max_steps
-    if group.size and group.is_majority_of(sound):
-        longer = max(2 * steps, compute_job_auto_steps(group.job))
+    advice, steps = advise_longer_training(group.job), group.job.recipe.max_steps
+    if group.size and group.is_majority_of(sound) and advice is not None:
         yield (
             f"{group.subject} reached the best score and the lowest validation loss at the last "
-            f"of {steps} steps: longer training may help. Try max_steps {longer}."
+            f"of {format_count(steps, 'step')}: longer training may help. {advice}"
         )
 
 
@@ -68,8 +72,8 @@ def diagnose_truncation(group: RunGroup) -> Iterator[str]:
     if share > TRUNCATION_SHARE:
         yield (
             f"{format_percent(share)} of the training rows are longer than "
-            f"{group.job.max_seq_length} tokens and were truncated: try a larger "
-            "task.max_seq_length."
+            f"{group.job.max_seq_length} tokens and were truncated. "
+            f"{advise_longer_inputs(group.job)}"
         )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from shared.report.details import BestOf
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
+from shared.report.figures.panels import FIGURE_PX, ROW_PX
+from shared.report.figures.titles import build_title
 from shared.report.schemas import StabilityReport
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ def build_best_of_n_figure(
 
     Raises ValueError if no report has the curve.
     """
-    import altair as alt
-
     curves = [
         (title, report.best_of_n.curve) for title, report in reports if report.best_of_n is not None
     ]
@@ -42,9 +42,9 @@ def build_best_of_n_figure(
     split, metric = reports[0][1].split, reports[0][1].metric
     subtitle = f"{SCORE_DESCRIPTIONS[split]}; drawn from the existing seeds (Dodge et al. 2019)."
     chart = _build_lines(curves, f"expected {metric} on {split}", palette).properties(
-        width=620,
+        width=ROW_PX,
         height=200,
-        title=alt.TitleParams("Expected score of the best of n seeds", subtitle=subtitle),
+        title=build_title("Expected score of the best of n seeds", subtitle, FIGURE_PX),
     )
     return finish_figure(chart, palette)
 

@@ -3,13 +3,18 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
+from shared.report.figures.figure import LIGHT, TEXT_PX, Figure, Palette, finish_figure
+from shared.report.figures.lanes import estimate_text_width
+from shared.report.figures.panels import FIGURE_PX
+from shared.report.figures.titles import build_title
 from shared.report.schemas import ConfusionMatrix
 
 if TYPE_CHECKING:
     import altair
 
-CELL_PX = 62  # pixels
+PLOT_PX = 560  # width of all columns
+MIN_CELL_PX, MAX_CELL_PX = 30, 62  # height of a row
+ROWS_PX = 500  # height of all rows, unless that makes a row too low or too high
 MAX_LABELS = 20
 """With more labels the counts are not legible; the report always has the matrix itself."""
 
@@ -22,19 +27,17 @@ def build_confusion_figure(
 
     Raises ValueError for more than ``MAX_LABELS`` labels or none.
     """
-    import altair as alt
-
     if not 0 < len(confusion.labels) <= MAX_LABELS:
         raise ValueError(
             f"a confusion matrix is drawn for 1 to {MAX_LABELS} labels, not {len(confusion.labels)}"
         )
     rows = sum(map(sum, confusion.matrix))
-    side = CELL_PX * len(confusion.labels)
+    height = min(max(ROWS_PX / len(confusion.labels), MIN_CELL_PX), MAX_CELL_PX)
     chart = _build_cell_layers(confusion, palette).properties(
-        width=side,
-        height=side,
-        title=alt.TitleParams(
-            f"Confusion matrix of the best run (n = {rows} rows)", subtitle=subtitle
+        width=PLOT_PX,
+        height=height * len(confusion.labels),
+        title=build_title(
+            f"Confusion matrix of the best run (n = {rows} rows)", subtitle, FIGURE_PX
         ),
     )
     return finish_figure(chart, palette)
@@ -58,7 +61,7 @@ def _build_cell_layers(
     text_color = alt.condition(
         "datum.share > 0.55", alt.value(palette.paper), alt.value(palette.ink)
     )
-    counts = base.mark_text(fontSize=13).encode(text="count:Q", color=text_color)
+    counts = base.mark_text(fontSize=TEXT_PX).encode(text="count:Q", color=text_color)
     return alt.layer(shades, counts)
 
 
@@ -100,4 +103,5 @@ def _shorten_label(label: str) -> str:
 
 def _choose_label_angle(names: list[str]) -> int:
     """Slant the names as soon as one is wider than its column."""
-    return -40 if max(map(len, names)) * 7 > CELL_PX else 0
+    widest = max(estimate_text_width(name, TEXT_PX) for name in names)
+    return -40 if widest > PLOT_PX / len(names) else 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
-from shared.report.figures.panels import SPACING_PX, PanelGrid
+from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
+from shared.report.figures.titles import build_title
 from shared.report.formatting import format_sizes
 
 if TYPE_CHECKING:
@@ -65,11 +66,10 @@ def build_loss_curves_figure(
     rows = [_build_row(curves, row, palette) for row in _plan_rows(curves, jobs, metric)]
     sizes = format_sizes([sum(curve.job == job for curve in curves) for job in jobs])
     chart = alt.vconcat(*rows, spacing=22).properties(
-        title=alt.TitleParams(
+        title=build_title(
             f"Validation loss and {metric} during training (n = {sizes})",
-            subtitle=(
-                "One line per seed; the dot is its chosen checkpoint. Dashed: degenerate seeds."
-            ),
+            "One line per seed; the dot is its chosen checkpoint. Dashed: degenerate seeds.",
+            FIGURE_PX,
         )
     )
     return finish_figure(chart, palette)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.report.details import FanPoint, LearningCurve
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
-from shared.report.figures.panels import SPACING_PX, PanelGrid
+from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
+from shared.report.figures.titles import build_title
 from shared.report.schemas import StabilityReport
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def build_fan_figure(
 
     Raises ValueError if no report has a learning curve.
     """
-    import altair as alt
-
     curves = [
         (title, report.learning_curve)
         for title, report in reports
@@ -34,9 +33,7 @@ def build_fan_figure(
     if not curves:
         raise ValueError("a fan needs a report with a learning curve")
     title = f"Validation {curves[0][1].metric} over the seeds, at each evaluation"
-    chart = _build_panels(curves, palette).properties(
-        title=alt.TitleParams(title, subtitle=SUBTITLE)
-    )
+    chart = _build_panels(curves, palette).properties(title=build_title(title, SUBTITLE, FIGURE_PX))
     return finish_figure(chart, palette)
 
 

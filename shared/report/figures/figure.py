@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 # metrically equal fonts, so that a browser lays text out as measured
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
+TEXT_PX, TITLE_PX = 13, 16
+"""Size of all texts of a figure but its title; no text is smaller."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Figure:
     spec: dict[str, Any]
     """A complete Vega-Lite specification: no data is fetched."""
 
+    @property
+    def title(self) -> str:
+        """The title on one line."""
+        text = self.spec["title"]["text"]
+        return text if isinstance(text, str) else " ".join(text)
+
     def to_svg(self) -> str:
         import vl_convert
 
@@ -55,18 +63,22 @@ class Figure:
 
 def finish_figure(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:
     """Apply the common style: quiet axes, left-aligned titles, no frame."""
+    is_inline = palette is CSS_VARIABLES
     styled = (
         chart.configure(
             font=FONT,
-            background="transparent" if palette is CSS_VARIABLES else palette.paper,
-            padding=12,
+            background="transparent" if is_inline else palette.paper,
+            padding={"left": 2, "right": 6, "top": 6, "bottom": 6} if is_inline else 12,
         )
         .configure_view(stroke=None)
         .configure_axis(**_style_axes(palette))
         .configure_title(**_style_titles(palette))
         .configure_legend(**_style_legends(palette))
         .configure_header(
-            labelColor=palette.ink, labelFontSize=13, labelFontWeight=600, titleColor=palette.muted
+            labelColor=palette.ink,
+            labelFontSize=TEXT_PX,
+            labelFontWeight=600,
+            titleColor=palette.muted,
         )
     )
     return Figure(spec=styled.to_dict(validate=False))
@@ -79,8 +91,8 @@ def _style_axes(palette: Palette) -> dict[str, Any]:
         "gridColor": palette.grid,
         "labelColor": palette.ink,
         "titleColor": palette.muted,
-        "labelFontSize": 12,
-        "titleFontSize": 12,
+        "labelFontSize": TEXT_PX,
+        "titleFontSize": TEXT_PX,
         "titleFontWeight": "normal",
         "titlePadding": 10,
         "labelLimit": 240,
@@ -92,9 +104,9 @@ def _style_titles(palette: Palette) -> dict[str, Any]:
         "anchor": "start",
         "color": palette.ink,
         "subtitleColor": palette.muted,
-        "fontSize": 16,
+        "fontSize": TITLE_PX,
         "fontWeight": 600,
-        "subtitleFontSize": 12,
+        "subtitleFontSize": TEXT_PX,
         "subtitlePadding": 6,
         "offset": 14,
     }
@@ -106,7 +118,7 @@ def _style_legends(palette: Palette) -> dict[str, Any]:
         "titleColor": palette.muted,
         "labelColor": palette.ink,
         "titleFontWeight": "normal",
-        "labelFontSize": 12,
+        "labelFontSize": TEXT_PX,
         "symbolSize": 110,
         "labelLimit": 320,
     }

@@ -8,8 +8,8 @@ from typing import Literal
 Side = Literal["left", "right"]
 SIDES: tuple[Side, ...] = ("right", "left")
 
-LANE_PX = 16  # height of a lane
-LABEL_FONT_PX = 11
+LANE_PX = 18  # height of a lane
+LABEL_FONT_PX = 13
 LEADER_GAP_PX = 5  # between a leader and its own label
 CLEARANCE_PX = 4  # between a label and whatever is beside it
 _CHARACTER_WIDTHS = (

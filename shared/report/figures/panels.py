@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.report.figures.figure import TEXT_PX
 from shared.report.figures.lanes import estimate_text_width
 
 if TYPE_CHECKING:
     import altair
 
 ROW_PX, SPACING_PX = 620, 30  # width of a row of panels, and space between two of them
+FIGURE_PX = ROW_PX + 70
+"""Width of a figure with a row of panels and the labels of its vertical axis."""
 MAX_COLUMNS = 3
 """With more panels in a row, two headers would run into each other."""
-HEADER_FONT_PX = 13
 BOLD_FACTOR = 1.1  # width of bold letters over that of regular ones
 
 
@@ -45,7 +47,7 @@ class PanelGrid:
         )
 
     def _shorten(self, line: str) -> str:
-        return shorten_text(line, HEADER_FONT_PX * BOLD_FACTOR, self.panel_px)
+        return shorten_text(line, TEXT_PX * BOLD_FACTOR, self.panel_px)
 
 
 def shorten_text(text: str, font_px: float, width: float) -> str:

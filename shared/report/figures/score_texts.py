@@ -4,7 +4,13 @@ import json
 from typing import TYPE_CHECKING
 
 from shared.report.figures.score_axis import TitledReports
-from shared.report.formatting import capitalize_first, format_count, format_number, format_sizes
+from shared.report.formatting import (
+    capitalize_first,
+    format_count,
+    format_number,
+    format_sizes,
+    format_spread,
+)
 from shared.report.schemas import StabilityReport
 
 if TYPE_CHECKING:
@@ -26,8 +32,8 @@ def build_strip_axis(reports: TitledReports) -> "altair.Axis":
         ticks=False,
         domain=False,
         labelPadding=14,
-        labelOffset=-16,  # three lines, the middle one at the strip's middle
-        labelLineHeight=16,
+        labelOffset=-17,  # three lines, the middle one at the strip's middle
+        labelLineHeight=17,
     )
 
 
@@ -52,7 +58,9 @@ def format_subtitle(reports: TitledReports) -> str:
 
 
 def _format_statistics(report: StabilityReport) -> list[str]:
-    spread = "" if report.std is None else f" ± {format_number(report.std)}"
+    spread = "" if report.std is None else f" ± {format_spread(report.std)}"
+    if report.equal_scores is not None:
+        spread = " in all seeds"
     mean = "no score" if report.mean is None else f"{format_number(report.mean)}{spread}"
     bad = f", {report.degenerate} degenerate" if report.degenerate else ""
     failed = f", {report.failed} failed" if report.failed else ""

@@ -13,7 +13,6 @@ from shared.report.figures.baseline_rules import (
 )
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.score_axis import (
-    AXIS_TICKS,
     ScoreAxis,
     TitledReports,
     build_score_axis,
@@ -25,12 +24,14 @@ from shared.report.figures.score_texts import (
     format_subtitle,
     format_title,
 )
+from shared.report.figures.titles import build_title
 from shared.report.schemas import StabilityReport
 
 if TYPE_CHECKING:
     import altair
 
-PLOT_PX, STRIP_PX = 620, 96  # width of the plot, and height per job
+PLOT_PX, STRIP_PX = 580, 100  # width of the plot, and height per job
+LABELS_PX = 100  # usual width of the strips' labels, left of the plot
 # heights within a strip, in strips from its middle, downwards
 POINTS_OFFSET, POINTS_SPREAD = -0.1, 0.2
 MEAN_OFFSET = 0.28
@@ -61,7 +62,7 @@ def build_scores_figure(reports: TitledReports, palette: Palette = LIGHT) -> Fig
     ).properties(
         width=PLOT_PX,
         height=STRIP_PX * len(reports),
-        title=alt.TitleParams(format_title(reports), subtitle=format_subtitle(reports)),
+        title=build_title(format_title(reports), format_subtitle(reports), PLOT_PX + LABELS_PX),
     )
     return finish_figure(chart, palette)
 
@@ -73,7 +74,7 @@ def _encode_score(reports: TitledReports, axis: ScoreAxis) -> "altair.X":
         "score:Q",
         title=format_axis_title(reports),
         scale=alt.Scale(domain=axis.domain, nice=False, zero=False),
-        axis=alt.Axis(tickCount=AXIS_TICKS),
+        axis=alt.Axis(values=list(axis.ticks)),
     )
 
 

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from shared.domain.wording import format_count
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
+from shared.report.figures.panels import FIGURE_PX, ROW_PX
+from shared.report.figures.titles import build_title
 
 if TYPE_CHECKING:
     import altair
@@ -19,20 +22,19 @@ def build_step_size_figure(
     total_steps: int, beta1: float = 0.9, beta2: float = 0.999, palette: Palette = LIGHT
 ) -> Figure:
     """Plot r(t) over a run of ``total_steps``."""
-    import altair as alt
-
     values = [
         {"step": step, "excess": compute_step_excess(step, beta1, beta2)}
         for step in _choose_steps(total_steps)
     ]
     largest, last = max(value["excess"] for value in values), values[-1]["excess"]
     chart = _build_step_layers(values, total_steps, palette).properties(
-        width=620,
+        width=ROW_PX,
         height=180,
-        title=alt.TitleParams(
-            f"Step size without bias correction, over the {total_steps} steps of a run",
-            subtitle=f"At most {largest:.1f} times, at the last step {last:.1f} times that of "
-            "corrected Adam. Dashed: equal.",
+        title=build_title(
+            f"Step size without bias correction, over {format_count(total_steps, 'step')}",
+            f"At most {largest:.1f} times, at the last step {last:.1f} times that of corrected "
+            "Adam. Dashed: equal.",
+            FIGURE_PX,
         ),
     )
     return finish_figure(chart, palette)

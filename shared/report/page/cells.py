@@ -9,6 +9,7 @@ from shared.report.formatting import (
     format_number,
     format_percent,
     format_seeds,
+    format_spread,
 )
 from shared.report.schemas import ReportedRun
 
@@ -16,7 +17,14 @@ MISSING = "–"
 VERDICT_TONES = {
     "good": frozenset({"stable", "b_better", "a_better"}),
     "bad": frozenset(
-        {"all_degenerate", "some_degenerate", "unstable", "not_better_than_baseline", "no_result"}
+        {
+            "all_degenerate",
+            "leakage",
+            "no_result",
+            "not_better_than_baseline",
+            "some_degenerate",
+            "unstable",
+        }
     ),
 }
 """Colors of the verdicts; every other code is neutral."""
@@ -43,6 +51,10 @@ def _format_interval_cell(bounds: tuple[float, float] | None) -> str:
     return MISSING if bounds is None else format_interval(bounds)
 
 
+def _format_spread_cell(value: float | None) -> str:
+    return MISSING if value is None else format_spread(value)
+
+
 def _format_code(code: str) -> str:
     return code.replace("_", " ")
 
@@ -57,6 +69,7 @@ def _format_run_seeds(run: ReportedRun) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "number": _format_number_cell,
+    "spread": _format_spread_cell,
     "interval": _format_interval_cell,
     "percent": format_percent,
     "tone": _get_verdict_tone,

@@ -1,6 +1,9 @@
 """The page's figures as inline SVG, with the colors of its theme."""
 
+import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.report.figures import (
@@ -14,17 +17,31 @@ from shared.report.figures import (
     build_step_size_figure,
 )
 from shared.report.figures.confusion import MAX_LABELS
+from shared.report.figures.figure import TEXT_PX
 from shared.report.page.section import JobSection
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def build_inline_figures(jobs: Sequence[JobSection]) -> "dict[str, list[Markup]]":
+MIN_TEXT_PX = 12
+"""Smallest size at which a text of a figure is shown; a narrower screen scrolls the figure."""
+_SIZE = re.compile(r' width="(\d+)" height="\d+"(?= viewBox=)')
+
+
+@dataclass(frozen=True)
+class InlineFigure:
+    svg: "Markup"
+    """As wide as its container, but not narrower than its texts need."""
+    name: str
+    """Its title, the name of the region that scrolls it."""
+
+
+def build_inline_figures(jobs: Sequence[JobSection]) -> dict[str, list[InlineFigure]]:
     """Build the page's figures by section; a section without data has none."""
     reports = [(job.title, job.report) for job in jobs]
     figures = {
-        "scores": [build_scores_figure(reports, CSS_VARIABLES)],
+        "scores": [build_scores_figure(reports, CSS_VARIABLES)] if reports else [],
         "best_of_n": _build_best_of_n_figures(jobs),
         "fan": [],
         "curves": [],
@@ -67,8 +84,18 @@ def _build_confusion_figures(job: JobSection) -> list[Figure]:
     return [build_confusion_figure(confusion, subtitle, CSS_VARIABLES)]
 
 
-def _inline_figure(figure: Figure) -> "Markup":
+def _inline_figure(figure: Figure) -> InlineFigure:
     """Inline the SVG as markup: the renderer has escaped its texts."""
     from markupsafe import Markup
 
-    return Markup(figure.to_svg())
+    return InlineFigure(Markup(_make_flexible(figure.to_svg())), figure.title)
+
+
+def _make_flexible(svg: str) -> str:
+    """Let the page choose the size, down to the width at which texts have ``MIN_TEXT_PX``."""
+
+    def replace_size(size: re.Match[str]) -> str:
+        least = math.ceil(int(size[1]) * MIN_TEXT_PX / TEXT_PX)
+        return f' style="min-width:{least}px"'
+
+    return _SIZE.sub(replace_size, svg, count=1)

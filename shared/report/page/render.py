@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.report.cautions import rank_cautions
 from shared.report.comparison.schemas import Comparison
 from shared.report.figures import DARK, LIGHT, build_scores_figure
 from shared.report.page.cells import FILTERS
+from shared.report.page.compared_jobs import describe_compared_jobs
 from shared.report.page.inline_figures import build_inline_figures
 from shared.report.page.section import JobSection
 from shared.report.page.tables import build_tables
-from shared.report.schemas import StabilityReport
+from shared.report.schemas import Caution, StabilityReport
 from shared.report.verdict import MIN_SEEDS, STABLE_STD
 
 if TYPE_CHECKING:
@@ -22,29 +24,47 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_report(
-    jobs: Sequence[JobSection],
-    comparison: Comparison | None = None,
-    *,
-    heading: str = "Stability report",
+    jobs: Sequence[JobSection], comparison: Comparison | None = None, *, heading: str | None = None
 ) -> str:
-    """Render the page of one job, or of several that share metric and split, with a comparison
-    of two if given.
+    """Render the page of one job, or of several that share metric and split.
 
-    Every name is escaped. The same input gives the same text: no clock is read.
+    With a comparison, its verdicts come first; jobs of it that are not given were deleted. Every
+    name is escaped. The same input gives the same text: no clock is read.
     """
-    if not jobs:
+    if comparison is None and not jobs:
         raise ValueError("a report needs at least one job")
-    return _load_template().render(
-        heading=heading,
+    cautions = _list_cautions(jobs, comparison)
+    scored = comparison or jobs[0].report
+    return load_template("report.html.j2").render(
+        heading=heading or ("Comparison" if comparison else "Stability report"),
         jobs=jobs,
+        metric=scored.metric,
+        split=scored.split,
         pairs=comparison.pairs if comparison else [],
-        titles={job.report.job_id: job.title for job in jobs},
+        high_cautions=[caution for caution in cautions if caution.severity == "high"],
+        other_cautions=[caution for caution in cautions if caution.severity != "high"],
         figures=build_inline_figures(jobs),
         light=LIGHT,
         dark=DARK,
         stable_std=STABLE_STD,
         min_seeds=MIN_SEEDS,
+        **describe_compared_jobs(jobs, comparison),
         **build_tables(jobs),
+    )
+
+
+def _list_cautions(jobs: Sequence[JobSection], comparison: Comparison | None) -> list[Caution]:
+    """Return those of the comparison, which include its jobs', or name the job where there are
+    several without a comparison.
+    """
+    if comparison is not None:
+        return comparison.warnings
+    if len(jobs) == 1:
+        return jobs[0].report.warnings
+    return rank_cautions(
+        caution.model_copy(update={"message": f"{job.title}: {caution.message}"})
+        for job in jobs
+        for caution in job.report.warnings
     )
 
 
@@ -55,15 +75,16 @@ def render_summary_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
     return build_scores_figure(reports).to_png(scale=2.0)
 
 
-def _load_template() -> "Template":
+def load_template(name: str, *folders: Path) -> "Template":
+    """Load a template from this package or the given folders; its variables are escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([TEMPLATES, *folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from shared.recipe.pilot_schemas import PilotSearch
+from shared.recipe.pilot_schemas import PilotCandidate, PilotSearch, PilotSettings
 from shared.report.details import ClassScores
 from shared.report.page.cells import format_value
+from shared.report.page.publishable import build_publishable_rows
 from shared.report.page.section import JobSection
 from shared.report.schemas import ReportedRun
 
+SHOWN_SETTINGS = {"max_steps"}
+"""Settings of a candidate that are shown even if all candidates have the same value."""
+PILOT_RESULTS = PilotCandidate.model_fields.keys() - PilotSettings.model_fields.keys()
 MAX_CLASSES = 30
 """Number of labels in a job's table; with more, the weakest are shown."""
 
@@ -27,7 +31,7 @@ class PilotTable:
     title: str
     search: PilotSearch
     columns: list[str]
-    """In order of first appearance."""
+    """Settings, then results, each in order of first appearance."""
 
 
 def build_tables(jobs: Sequence[JobSection]) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def build_tables(jobs: Sequence[JobSection]) -> dict[str, Any]:
         "classes": _build_class_tables(jobs),
         "max_classes": MAX_CLASSES,
         "pilots": _build_pilot_tables(jobs),
+        "publishable": build_publishable_rows(jobs),
     }
 
 
@@ -58,8 +63,18 @@ def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[PilotTable]:
 
 def _build_pilot_table(title: str, pilots: Mapping[str, Any]) -> PilotTable:
     search = PilotSearch.model_validate(pilots)
-    names = (name for candidate in search.candidates for name in candidate)
-    return PilotTable(title, search, list(dict.fromkeys(names)))
+    names = [
+        name
+        for name in dict.fromkeys(name for candidate in search.candidates for name in candidate)
+        if name in PILOT_RESULTS or name in SHOWN_SETTINGS or _varies(search, name)
+    ]
+    columns = sorted(names, key=lambda name: name in PILOT_RESULTS)
+    return PilotTable(title, search, columns)
+
+
+def _varies(search: PilotSearch, name: str) -> bool:
+    """Return whether a setting has different values among the candidates."""
+    return len({str(candidate.get(name)) for candidate in search.candidates}) > 1
 
 
 def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:

@@ -14,7 +14,7 @@ def create_job(http: TestClient, training_file: str = f"hf://{NAME}", **changes:
     request = {
         "training_file": training_file,
         "model": "tiny-bert",
-        "recipe": {"reinit_layers": 1, "max_steps": 8},
+        "recipe": {"reinit_layers": 1, "max_steps": 8, "learning_rate": 6.4e-4},
     }
     return http.post(JOBS, json=request | changes)
 

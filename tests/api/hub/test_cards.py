@@ -79,11 +79,12 @@ def test_files_are_chosen_by_name(paths: list[str], splits: dict[str, list[str]]
 
 
 def test_each_file_of_a_job_has_a_default_split() -> None:
-    info = make_info("train.csv", "valid.csv", "testing.csv")
+    info = make_info("train.csv", "valid.csv", "testing.csv", "unsupervised-00000-of-00001.csv")
     assert [choose(info, source=source) for source in InputFile] == [
         ["train.csv"],
         ["valid.csv"],
         ["testing.csv"],
+        ["unsupervised-00000-of-00001.csv"],
     ]
 
 

@@ -68,6 +68,30 @@ def test_each_file_of_a_job_has_a_default_split(http: TestClient, hub: PlayedHub
     assert swapped["training_file"] == job["test_file"]
 
 
+def test_unlabelled_texts_have_a_default_split(http: TestClient, hub: PlayedHub) -> None:
+    texts = [f"never seen story {row}" for row in range(12)]
+    hub.repositories[NAME] = DatasetRepository(
+        {
+            "data/train-00000-of-00001.parquet": parquet_bytes(
+                {"text": [t for t, _ in reviews(60)], "label": [n for _, n in reviews(60)]}
+            ),
+            "data/unsupervised-00000-of-00001.parquet": parquet_bytes({"text": texts}),
+        }
+    )
+    reference = f"hf://{NAME}"
+    distilled = {"artifacts": {"publish": "distilled"}}
+    job = create_job(http, reference, unlabelled_file=reference, **distilled).json()
+    assert job["dataset"]["rows"]["unlabelled"] == 12
+    assert job["dataset"]["hub"]["unlabelled_file"]["asked"] == reference
+    copies = create_job(http, reference, unlabelled_file=f"{reference}:train", **distilled).json()
+    held_out = copies["dataset"]["rows"]["validation"]
+    assert copies["dataset"]["rows"]["unlabelled"] == held_out
+    refused = get_error(http, reference, unlabelled_file=f"{reference}:gone", **distilled)
+    assert refused[:3] == (400, "invalid_value", "unlabelled_file")
+    cloned = http.post(f"{JOBS}/{job['id']}/clone").json()
+    assert cloned["unlabelled_file"] == job["unlabelled_file"]
+
+
 def test_a_commit_is_downloaded_once(
     http: TestClient, hub: PlayedHub, plain: DatasetRepository
 ) -> None:

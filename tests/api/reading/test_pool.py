@@ -93,6 +93,17 @@ def test_a_task_without_end_is_ended_and_the_next_one_runs() -> None:
     pool.close()
 
 
+def test_processor_time_is_limited_for_all_tasks_or_for_one() -> None:
+    pool = ReaderPool(1, ReadingLimits(cpu_seconds=0.4))
+    with pytest.raises(ReadingLimitExceeded, match=r"0\.4 seconds of processor time"):
+        pool.run(run_forever)
+    with pytest.raises(ReadingLimitExceeded, match=r"0\.2 seconds of processor time"):
+        pool.run_within(0.2, run_forever)
+    assert pool.run(wait, 0.8)  # waiting takes no processor time
+    assert pool.run_within(5.0, take_memory, 3) == 3
+    pool.close()
+
+
 def test_a_task_that_wants_too_much_memory_is_refused() -> None:
     pool = ReaderPool(1, ReadingLimits(memory_bytes=1 << 30))
     with pytest.raises(ReadingLimitExceeded, match="1,024 MB"):

@@ -25,7 +25,7 @@ def check_job_from_upload_to_download(service: Service) -> None:
             metadata={"origin": file.id},
             extra_body={
                 "runs": {"num_seeds": 3},
-                "recipe": {"max_steps": 10, "reinit_layers": 1},
+                "recipe": {"max_steps": 10, "reinit_layers": 1, "learning_rate": 6.4e-4},
                 "webhook": {"url": receiver.url, "secret": SECRET},
             },
         )
@@ -79,10 +79,10 @@ def _check_events_and_checkpoints(service: Service, job_id: str) -> None:
     assert {event.type for event in events} == {"message", "metrics"}
     checkpoints = list(jobs.checkpoints.list(job_id, limit=1))
     assert [checkpoint.fine_tuning_job_id for checkpoint in checkpoints] == [job_id]
-    assert checkpoints[0].metrics.valid_loss is not None
-    assert checkpoints[0].fine_tuned_model_checkpoint.endswith(
-        f":ckpt-step-{checkpoints[0].step_number}"
-    )
+    metrics, name = checkpoints[0].metrics, checkpoints[0].fine_tuned_model_checkpoint
+    assert None not in (metrics.train_loss, metrics.valid_loss, metrics.full_valid_loss)
+    assert name.endswith(f":ckpt-step-{checkpoints[0].step_number}")
+    assert service.strict.models.retrieve(name).id == name
 
 
 def _check_model(service: Service, model_id: str) -> None:

@@ -13,7 +13,10 @@ from tests.make import review_csv
 Raised = TypeVar("Raised", bound=Exception)
 ENDED = ("succeeded", "failed", "cancelled")
 MODEL = "tiny-bert"
-LONG = {"recipe": {"max_steps": 100_000, "reinit_layers": 1}, "runs": {"num_seeds": 1}}
+LONG = {
+    "recipe": {"max_steps": 100_000, "reinit_layers": 1, "learning_rate": 6.4e-4},
+    "runs": {"num_seeds": 1},
+}
 """``extra_body`` of a job that runs until it is cancelled."""
 
 

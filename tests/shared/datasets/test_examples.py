@@ -64,7 +64,7 @@ def test_a_validation_file_may_have_another_format_and_order_of_columns(tmp_path
             [["review", "label"], ["Good", "pos"]],
             "no column with this name. The columns are: review, label. (task.text_column)",
         ),
-        ([["text", "label"], ["Good", "pos", "?"]], "1 of the file's 1 rows cannot be read"),
+        ([["text", "label"], ["Good", "pos", "?"]], "1 of the file's 1 row cannot be read"),
     ],
 )
 def test_a_validation_file_that_does_not_fit(

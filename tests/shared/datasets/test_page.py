@@ -36,6 +36,7 @@ def test_every_code_is_explained() -> None:
         "unsupported_type",
         "field_too_large",
         "unused_columns_ignored",
+        "unused_text_columns",
         "chat_not_text",
         "empty_label",
         "wrong_width",

@@ -153,7 +153,7 @@ def test_groups_are_shared_out_near_to_the_asked_shares() -> None:
 
 
 def test_too_few_groups_are_refused() -> None:
-    with pytest.raises(InvalidValue, match="2 groups, which are too few for 3") as refusal:
+    with pytest.raises(InvalidValue, match="2 groups, too few for 3") as refusal:
         split_groups([0] * 4, ["a", "a", "b", "b"], range(4), [Fraction(1, 3)] * 3, 0)
     assert refusal.value.param == "split.group_by"
 
@@ -239,9 +239,12 @@ def test_rare_sets_of_labels_go_with_their_rarest_label() -> None:
 
 def test_only_files_that_are_parted_need_the_column_of_groups() -> None:
     request = SplitRequest(group_by="who")
-    assert [get_group_column(request, source) for source in InputFile] == ["who", None, None]
+    assert [get_group_column(request, source) for source in InputFile] == [
+        "who",
+        *[None] * 3,
+    ]
     halved = SplitRequest(group_by="who", halve_validation=True)
-    assert [get_group_column(halved, source) for source in InputFile] == ["who", "who", None]
+    assert [get_group_column(halved, source) for source in InputFile] == ["who", "who", None, None]
 
 
 def test_more_folds_than_rows_are_refused() -> None:

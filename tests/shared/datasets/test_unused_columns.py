@@ -210,3 +210,22 @@ def test_no_json_value_of_another_column_changes_the_examples(values: list[Any])
         table = read_json(Path(folder), [json.dumps(value) for value in values])
     examples = load_examples(table, resolve(table))
     assert (list(examples.texts), len(examples.labels)) == (TEXTS, ROWS)
+
+
+def test_texts_that_no_column_of_the_task_reads_are_named(tmp_path: Path) -> None:
+    second = [f"It was cold outside on day {row}, they said" for row in range(ROWS)]
+    rows = [("text", "remark", "label"), *zip(TEXTS, second, LABELS, strict=True)]
+    table = read(tmp_path, csv_bytes(rows))
+    [said] = [one for one in build_validation(table).warnings if one.code == "unused_text_columns"]
+    assert (said.count, said.message) == (
+        1,
+        "Columns hold texts that the task does not use: remark. If the task is about pairs of "
+        "texts, set task.text_pair_column.",
+    )
+
+
+def test_numbers_and_categories_that_are_not_used_are_not_worth_a_word(tmp_path: Path) -> None:
+    table = read_typed(tmp_path, list(range(ROWS)), name="length")
+    assert "unused_text_columns" not in warnings(build_validation(table))
+    other = read_typed(tmp_path, ["web", "mail"] * (ROWS // 2), name="source")
+    assert "unused_text_columns" not in warnings(build_validation(other))

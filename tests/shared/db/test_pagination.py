@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.db.comparisons import Comparisons
@@ -21,7 +21,9 @@ from shared.db.migrate import apply_migrations
 from shared.db.models import Checkpoints
 from shared.db.pagination import PageRequest
 from shared.db.session import Database
-from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Run, WebhookDelivery
+from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Model, Run, WebhookDelivery
+from shared.domain import ids
+from shared.domain.errors import InvalidRequest
 from shared.report.comparison.schemas import StoredComparison
 from tests.conftest import new_database
 from tests.rows import add_job, job_values
@@ -35,10 +37,13 @@ class List(NamedTuple):
     """Values of a row, without the key and the columns that refer to a job."""
     page: Callable[[Session, str, PageRequest], tuple[Sequence[Any], bool]]
     """Reads a page, given a session and the id of a job."""
+    prefix: str
+    """Of the ids."""
     ties: tuple[str, ...] = ()
     """Columns that refer to a job: ``job_id``, ``run_id``."""
 
 
+FIRST_MS = 1_750_000_000_000
 OTHERS: dict[str, object] = {"owner_id": "another"}
 COMPARISON = StoredComparison(metric="accuracy", split="validation", alpha=0.05, jobs=[], pairs=[])
 OWN: dict[str, object] = {"owner_id": "local"}
@@ -47,34 +52,40 @@ LISTS = {
         Job.id,
         job_values() | OTHERS,
         lambda s, _, page: Jobs(s).list_page("another", page, {}),
+        ids.JOB_PREFIX,
     ),
     "files": List(
         File.id,
         OWN | dict.fromkeys(("filename", "purpose", "sha256", "status"), "x") | {"bytes": 1},
         lambda s, _, page: Files(s, "local").list_page(page, None),
+        ids.FILE_PREFIX,
     ),
     "events": List(
         Event.seq,
         OWN | dict.fromkeys(("level", "type", "message"), "x"),
         lambda s, job, page: Events(s).list_page(job, page),
+        "ftevent-",
         ("job_id", "run_id"),
     ),
     "checkpoints": List(
         Checkpoint.id,
         OWN | {"step": 1, "metrics": {}},
         lambda s, job, page: Checkpoints(s).list_page(job, page),
+        ids.CHECKPOINT_PREFIX,
         ("job_id", "run_id"),
     ),
     "webhook deliveries": List(
         WebhookDelivery.id,
         OWN | dict.fromkeys(("type", "payload", "status"), "x"),
         lambda s, job, page: Deliveries(s).list_page(job, page),
+        ids.NOTICE_PREFIX,
         ("job_id",),
     ),
     "comparisons": List(
         Comparison.id,
         OWN | {"result": COMPARISON},
         lambda s, _, page: Comparisons(s, "local").list_page(page),
+        ids.COMPARISON_PREFIX,
     ),
 }
 
@@ -95,6 +106,9 @@ def installation(
     job = add_job(database, runs=1)
     with database.read() as session:
         run_id = session.scalars(select(Run.id).where(Run.job_id == job.id)).one()
+    with database.write() as session:  # only checkpoints of kept models are listed
+        kept = {"owner_id": "local", "base_model": "m", "prefix": "models/a", "labels": []}
+        session.add(Model(id="ft:m:local::a", job_id=job.id, run_id=run_id, **kept))
     yield Installation(database, {"job_id": job.id, "run_id": run_id})
     database.dispose()
 
@@ -107,6 +121,7 @@ class Reader:
     ) -> None:
         self._session, self._list, self._ids, self._descending = session, listed, ids, descending
         self._made = 0
+        self._first_seq = session.scalar(select(func.max(Event.seq))) or 0
         self.there: set[Any] = set()
         self.told: list[Any] = []
         self.more = True
@@ -114,7 +129,7 @@ class Reader:
     def insert(self) -> None:
         """A row that is newer than all before it."""
         self._made += 1
-        key: Any = self._made if self._list.key is Event.seq else f"id-{self._made:06d}"
+        key = self.make_key(self._made)
         row = (
             self._list.row
             | {name: self._ids[name] for name in self._list.ties}
@@ -123,6 +138,11 @@ class Reader:
         self._session.execute(insert(self._list.key.class_), row)
         self.there.add(key)
 
+    def make_key(self, number: int) -> Any:
+        if self._list.key is Event.seq:
+            return self._first_seq + number
+        return f"{self._list.prefix}{FIRST_MS + number:012x}{0:012x}"
+
     def delete(self, place: int) -> None:
         if self.there:
             key = sorted(self.there)[place % len(self.there)]
@@ -130,7 +150,7 @@ class Reader:
             self.there.remove(key)
 
     def turn(self, limit: int) -> None:
-        page = PageRequest(self._cursor(), limit, self._descending)
+        page = PageRequest(self.get_cursor(), limit, self._descending)
         rows, self.more = self._list.page(self._session, self._ids["job_id"], page)
         keys = [getattr(row, self._list.key.key) for row in rows]
         ahead = sorted(filter(self._is_ahead, self.there), reverse=self._descending)
@@ -138,7 +158,7 @@ class Reader:
         assert self.more == (len(ahead) > limit)
         self.told += keys
 
-    def _cursor(self) -> str | None:
+    def get_cursor(self) -> str | None:
         if not self.told:
             return None
         return format_event_id(self.told[-1]) if self._list.key is Event.seq else str(self.told[-1])
@@ -204,18 +224,57 @@ def test_nothing_is_missed_or_told_twice_at_length(
     read_all_pages(installation, LISTS[name], rows, steps, descending=descending)
 
 
-def test_an_unknown_cursor_is_a_place_in_the_order_or_the_end(installation: Installation) -> None:
-    """No error: it may be of a row that was deleted. What can be no event's id has no place,
-    and nothing after it.
-    """
+def test_the_cursor_of_a_deleted_row_is_a_place_in_the_order(installation: Installation) -> None:
     with installation.database.read() as session:
-        for name, listed in LISTS.items():
+        for listed in LISTS.values():
             reader = Reader(session, listed, installation.ids, descending=True)
-            for _ in range(3):
+            for _ in range(5):
                 reader.insert()
-            found, more = listed.page(
-                session, installation.ids["job_id"], PageRequest("id-000003~", 2)
-            )
-            assert ([getattr(row, listed.key.key) for row in found], more) == (
-                ([], False) if name == "events" else (["id-000003", "id-000002"], True)
-            )
+            reader.turn(2)
+            reader.delete(3)  # the last one that was listed
+            reader.turn(1)
+            assert reader.told[-1] == reader.make_key(3)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_cursor_that_cannot_be_from_the_list_is_refused(
+    installation: Installation, name: str
+) -> None:
+    listed = LISTS[name]
+    others = [other.prefix for other in LISTS.values() if other.prefix != listed.prefix]
+    now = ids.make_id("")
+    with installation.database.read() as session:
+        reader = Reader(session, listed, installation.ids, descending=True)
+        reader.insert()
+        for cursor in (
+            "nope",
+            "",
+            now,
+            listed.prefix,
+            f"{listed.prefix}nope",
+            f"{listed.prefix}{now}0",
+            f"{listed.prefix}{0:024x}",
+            f"{listed.prefix}{'f' * 24}",
+            f"{listed.prefix}{now.upper()}x",
+            *(prefix + now for prefix in others),
+        ):
+            for descending in (True, False):
+                with pytest.raises(InvalidRequest) as refused:
+                    listed.page(
+                        session, installation.ids["job_id"], PageRequest(cursor, 2, descending)
+                    )
+                assert refused.value.param == "after"
+
+
+@pytest.mark.parametrize("name", [name for name, listed in LISTS.items() if listed.ties])
+def test_a_cursor_of_another_job_is_refused(installation: Installation, name: str) -> None:
+    listed = LISTS[name]
+    other = add_job(installation.database, runs=1)
+    with installation.database.read() as session:
+        reader = Reader(session, listed, installation.ids, descending=True)
+        reader.insert()
+        reader.turn(1)
+        page = PageRequest(reader.get_cursor(), 2)
+        assert listed.page(session, installation.ids["job_id"], page) == ([], False)
+        with pytest.raises(InvalidRequest):
+            listed.page(session, other.id, page)

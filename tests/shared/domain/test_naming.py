@@ -2,7 +2,14 @@
 
 import pytest
 
-from shared.domain.naming import build_kept_model_id, build_model_id, get_base_name
+from shared.domain.naming import (
+    build_checkpoint_model_id,
+    build_kept_model_id,
+    build_model_id,
+    get_base_name,
+    get_published_name,
+    list_possible_ids,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,5 +32,9 @@ def test_a_run_that_was_kept_is_told_from_the_others_and_names_its_base_model(
     best = build_model_id("folder:with-colon", "local", "films", "ftjob-0123456789abcdef")
     kept = build_kept_model_id(best, 3, data_seed, fold)
     assert kept == best + end
-    assert get_base_name(kept) == get_base_name(best) == "folder:with-colon"
+    checkpoint = build_checkpoint_model_id(kept, 12)
+    assert checkpoint == f"{kept}:ckpt-step-12"
+    for name in (best, kept, checkpoint):
+        assert (get_published_name(name), get_base_name(name)) == (best, "folder:with-colon")
+    assert list_possible_ids(checkpoint) == [checkpoint, kept, best]
     assert build_model_id(kept, "local", None, "ftjob-x") == "ft:folder:with-colon:local::ftjob-x"

@@ -26,6 +26,7 @@ def make_task(kind: TaskType, names: list[str] | None = None, positive: str | No
 
 
 SINGLE = make_task(TaskType.SINGLE_LABEL, ["a", "b"], "b")
+THREE = make_task(TaskType.SINGLE_LABEL, ["a", "b", "c"])
 MULTI = make_task(TaskType.MULTI_LABEL, ["a", "b", "c"])
 NUMBERS = make_task(TaskType.REGRESSION)
 
@@ -70,6 +71,31 @@ def test_every_metric_of_a_task_is_scored_and_has_a_constant_answer_or_none(
         floor = scoring.compute_score_floor(labels)
         assert floor is not None
         assert scoring.is_degenerate(labels, answers, score) is (score <= floor)
+
+
+@pytest.mark.parametrize(
+    ("of", "labels"),
+    [
+        (THREE, [0, 1, 2, 1]),
+        (THREE, [1, 1, 1]),
+        (THREE, [0]),
+        (SINGLE, [0, 1, 1]),
+        (SINGLE, [0, 0]),
+        (SINGLE, [1, 1]),
+        (MULTI, [(0,), (), (1, 2)]),
+        (MULTI, [(0,), (0, 1)]),
+        (MULTI, [(), ()]),
+        (NUMBERS, [1.0, 2.0, 3.0]),
+        (NUMBERS, [2.0, 2.0]),
+        (NUMBERS, [2.0]),
+    ],
+)
+def test_the_perfect_score_is_that_of_the_labels_themselves(of: Task, labels: list[Label]) -> None:
+    for metric in list_metrics(of):
+        scoring = Scoring(of, metric)
+        expected = scoring.compute_scores(labels, labels)[metric]
+        found = scoring.compute_perfect_score(labels)
+        assert found == (None if expected is None else pytest.approx(expected)), metric
 
 
 @pytest.mark.parametrize(

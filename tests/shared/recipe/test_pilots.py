@@ -1,117 +1,202 @@
-"""The pilots' policy: candidates, when to try longer, which candidate wins, and why."""
-
-from collections.abc import Sequence
-from itertools import pairwise
+"""The pilots' first round, the candidates, and how their scores are ranked."""
 
 import pytest
 
-from shared.recipe.pilot_decision import explain_choice
+from shared.recipe.candidates import SEARCHED_SETTINGS, Candidate
+from shared.recipe.networks import Network
+from shared.recipe.pilot_schemas import PilotPlan, PilotSettings
 from shared.recipe.pilot_trials import (
-    MAX_COST_SHARE,
-    MAX_PILOT_STEPS,
-    MIN_COST_RUNS,
+    SCORE_MARGIN,
     CandidateResult,
+    Scale,
     Trial,
     is_still_improving,
-    propose_longer_candidate,
     select_best_candidate,
     summarize_trials,
 )
-from shared.recipe.pilots import (
-    Candidate,
-    LayerSelection,
-    build_first_round,
-    list_depth_candidates,
-)
+from shared.recipe.pilots import RATE_FACTORS, list_rates, plan_pilots
 from tests.rows import RECIPE
 
 FLAT = ((64, 0.5), (128, 0.5), (192, 0.5), (256, 0.5), (320, 0.5))
 RISING = ((64, 0.1), (128, 0.2), (192, 0.3), (256, 0.4), (320, 0.5))
 PEAKED = ((64, 0.5), (128, 0.6), (192, 0.5), (256, 0.5), (320, 0.5))
+RULE = Candidate.create(learning_rate=2e-5, reinit_layers=1, max_steps=320)
+MANY_ROWS = Scale("accuracy", 100_000)
 
 
-def make_trials(
-    layers: LayerSelection,
-    steps: int,
-    *scores: float | None,
-    degenerate: int = 0,
-    curve: object = FLAT,
-) -> list[Trial]:
-    """Return a candidate's trials, the first ``degenerate`` of them; None is a failed trial."""
-    points = tuple((step * steps // 320, score) for step, score in curve)  # type: ignore[attr-defined]
-    return [
-        Trial(
-            Candidate(layers, steps),
-            score,
-            failed=score is None,
-            degenerate=index < degenerate,
-            curve=points,
-        )
+def make_candidate(rate: float = 2e-5, depth: int = 1, steps: int = 320) -> Candidate:
+    return Candidate.create(learning_rate=rate, reinit_layers=depth, max_steps=steps)
+
+
+def make_result(
+    candidate: Candidate, *scores: float | None, degenerate: int = 0
+) -> CandidateResult:
+    """Return a candidate's result, its first ``degenerate`` trials so; None is a failed trial."""
+    trials = [
+        Trial(candidate, score, failed=score is None, degenerate=index < degenerate)
         for index, score in enumerate(scores)
     ]
+    return CandidateResult(candidate, tuple(trials))
 
 
-@pytest.mark.parametrize(
-    ("rule", "blocks", "depths"),
-    [(0, 1, [0]), (1, 1, [0, 1]), (1, 6, [0, 1, 2]), (2, 12, [0, 2, 4]), (4, 24, [0, 4, 8])],
-)
-def test_depths_are_zero_the_rule_and_twice_the_rule(
-    rule: int, blocks: int, depths: list[int]
-) -> None:
-    assert list_depth_candidates(rule, blocks) == depths
-    assert build_first_round(depths, 320) == [Candidate(depth, 320) for depth in depths]
+def test_rates_are_a_quarter_and_four_times_the_rule() -> None:
+    rates = [one.learning_rate for one in list_rates(RULE, RULE, RATE_FACTORS)]
+    assert rates == [8e-5, 5e-6]
+    high = RULE.change(learning_rate=5e-3)
+    assert [one.learning_rate for one in list_rates(high, high, RATE_FACTORS)] == [1.3e-3]
+
+
+def test_the_first_round_compares_networks_at_half_the_length() -> None:
+    recipe = RECIPE.model_copy(update={"max_steps": 320})
+    networks: list[Network] = [{"reinit_layers": depth} for depth in (1, 0, 2)]
+    plan = plan_pilots(recipe, ["reinit_layers", "learning_rate", "max_steps"], networks)
+    assert plan is not None
+    assert [(one.learning_rate, one.reinit_layers, one.max_steps) for one in plan.candidates] == [
+        (2e-5, depth, 160) for depth in (1, 0, 2)
+    ]
+    assert (plan.steps, plan.limit) == (3 * 160, 5 * 320)
+    assert plan_pilots(recipe, [], networks[:1]) is None
+
+
+def test_a_single_network_compares_rates_first() -> None:
+    recipe = RECIPE.model_copy(update={"max_steps": 320})
+    plan = plan_pilots(recipe, ["reinit_layers", "learning_rate"], [{"reinit_layers": 0}])
+    assert plan is not None
+    assert [one.learning_rate for one in plan.candidates] == [2e-5, 8e-5, 5e-6]
+    assert plan.automatic == ["learning_rate"]
+
+
+def test_a_search_without_a_second_value_is_none() -> None:
+    recipe = RECIPE.model_copy(update={"reinit_layers": 0, "max_steps": 5000})
+    assert plan_pilots(recipe, ["reinit_layers"], [{"reinit_layers": 0}]) is None
+    # longer than any pilot
+    assert plan_pilots(recipe, ["max_steps"], [{"reinit_layers": 0}]) is None
 
 
 def test_a_candidate_has_the_searched_settings_of_a_recipe() -> None:
     recipe = RECIPE.model_copy(update={"reinit_layers": [0, 2], "max_steps": 40})
-    assert Candidate.from_recipe(recipe) == Candidate((0, 2), 40)
-    settings = Candidate.from_recipe(recipe).to_settings()
-    assert settings.model_dump() == {"reinit_layers": [0, 2], "max_steps": 40}
-    assert (Candidate.from_recipe(recipe).depth, Candidate(3, 40).depth) == (2, 3)
+    candidate = Candidate.from_recipe(recipe)
+    settings = candidate.to_settings()
+    assert settings.model_dump() == {
+        "pair_encoding": "joined",
+        "pooling": "family",
+        "head_first": False,
+        "reinit_pooler": RECIPE.reinit_pooler,
+        "learning_rate": 2e-5,
+        "reinit_layers": [0, 2],
+        "max_steps": 40,
+    }
+    assert Candidate.from_recipe(settings) == candidate
+    assert (candidate.depth, len({candidate, Candidate.from_recipe(recipe)})) == (2, 1)
+    shorter = candidate.change(max_steps=10).change_recipe(
+        recipe.model_copy(update={"num_train_epochs": 3.0})
+    )
+    assert shorter == recipe.model_copy(update={"max_steps": 10})  # its length is not the epochs'
 
 
-def flatten(tried: Sequence[list[Trial]]) -> list[CandidateResult]:
-    return summarize_trials([trial for trials in tried for trial in trials])
+def test_every_searched_setting_is_one_of_a_recipe() -> None:
+    assert set(SEARCHED_SETTINGS) <= RECIPE.model_dump().keys()
 
 
-def select(*tried: list[Trial]) -> Candidate | None:
-    best = select_best_candidate(flatten(tried))
+def test_plans_stored_before_pilots_searched_the_rate_can_be_read() -> None:
+    stored = {
+        "automatic": ["reinit_layers", "max_steps"],
+        "rule": RECIPE.model_dump(mode="json"),
+        "candidates": [
+            {
+                "reinit_layers": 0,
+                "max_steps": 320,
+                "scores": [0.5, None],
+                "degenerate": 0,
+                "failed": 1,
+                "mean": 0.5,
+            }
+        ],
+        "chosen": {"reinit_layers": 0, "max_steps": 320},
+        "reason": "reinit_layers 0: it was best.",
+        "seeds": [2**31, 2**31 + 1],
+        "steps": 640,
+    }
+    plan = PilotPlan.model_validate(stored)
+    assert plan.model_dump(mode="json", exclude_unset=True) == stored
+    assert plan.chosen == PilotSettings(reinit_layers=0, max_steps=320)
+
+
+def prefer_rule(candidate: Candidate) -> tuple[float, ...]:
+    return candidate.max_steps, candidate.compute_rate_distance(RULE), candidate.depth
+
+
+def select(*results: CandidateResult, scale: Scale = MANY_ROWS) -> Candidate | None:
+    best = select_best_candidate(results, prefer_rule, scale)
     return None if best is None else best.candidate
 
 
 def test_the_highest_mean_wins() -> None:
     assert select(
-        make_trials(0, 320, 0.5, 0.5),
-        make_trials(1, 320, 0.5, 0.6),
-        make_trials(2, 320, 0.52, 0.52),
-    ) == Candidate(1, 320)
+        make_result(make_candidate(depth=0), 0.5, 0.5),
+        make_result(make_candidate(depth=1), 0.5, 0.6),
+        make_result(make_candidate(depth=2), 0.52, 0.52),
+    ) == make_candidate(depth=1)
 
 
-def test_within_the_margin_the_shallower_and_the_shorter_win() -> None:
+def test_within_the_margin_the_shorter_the_rule_and_the_shallower_win() -> None:
+    high, low = make_candidate(8e-5), make_candidate(5e-6)
+    assert select(make_result(high, 0.505), make_result(make_candidate(), 0.5)) == RULE
+    assert select(make_result(low, 0.505), make_result(make_candidate(), 0.5)) == RULE
+    assert select(make_result(high, 0.52), make_result(make_candidate(), 0.5)) == high
     assert select(
-        make_trials(2, 320, 0.508, 0.508),
-        make_trials(1, 320, 0.502, 0.502),
-        make_trials(0, 320, 0.49, 0.49),
-    ) == Candidate(1, 320)
-    assert select(make_trials(1, 640, 0.509, 0.509), make_trials(1, 320, 0.5, 0.5)) == Candidate(
-        1, 320
-    )
+        make_result(make_candidate(depth=2), 0.508),
+        make_result(make_candidate(depth=1), 0.502),
+        make_result(make_candidate(depth=0), 0.49),
+    ) == make_candidate(depth=1)
+    longer = make_candidate(steps=640)
+    assert select(make_result(longer, 0.509), make_result(make_candidate(), 0.5)) == RULE
+
+
+def test_the_margin_grows_as_the_validation_rows_get_fewer() -> None:
+    high = make_result(make_candidate(8e-5), 0.77)
+    rule = make_result(make_candidate(), 0.74)
+    assert select(high, rule, scale=Scale("accuracy", 1000)) == high.candidate
+    assert select(high, rule, scale=Scale("accuracy", 40)) == RULE
+    margins = [Scale("mcc", rows).compute_margin(0.4) for rows in (10, 100, 1000, 10**6)]
+    assert margins == sorted(margins, reverse=True)
+    assert margins[-1] == SCORE_MARGIN
+    # a high correlation is known more precisely than a low one
+    assert Scale("pearson", 100).compute_margin(0.9) < Scale("pearson", 100).compute_margin(0.3)
 
 
 def test_a_candidate_that_learns_from_every_seed_beats_one_that_does_not() -> None:
-    assert select(
-        make_trials(0, 320, 0.0, 0.8, degenerate=1), make_trials(1, 320, 0.2, 0.3)
-    ) == Candidate(1, 320)
-    assert select(make_trials(0, 320, None, 0.8), make_trials(1, 320, 0.2, 0.3)) == Candidate(
-        1, 320
+    sound = make_result(make_candidate(depth=1), 0.2, 0.3)
+    assert select(make_result(make_candidate(depth=0), 0.0, 0.8, degenerate=1), sound) == RULE
+    assert select(make_result(make_candidate(depth=0), None, 0.8), sound) == RULE
+
+
+def test_the_rule_wins_if_none_learned_and_none_wins_if_all_failed() -> None:
+    high = make_candidate(8e-5)
+    assert (
+        select(
+            make_result(high, 0.0, 0.0, degenerate=2),
+            make_result(make_candidate(), 0.0, 0.0, degenerate=2),
+        )
+        == RULE
     )
+    assert select(make_result(high, None, None), make_result(make_candidate(), None)) is None
 
 
-def test_the_shallowest_wins_if_none_learned_and_none_wins_if_all_failed() -> None:
-    assert select(
-        make_trials(0, 320, 0.0, 0.0, degenerate=2), make_trials(1, 320, 0.0, 0.0, degenerate=2)
-    ) == Candidate(0, 320)
-    assert select(make_trials(0, 320, None, None), make_trials(1, 320, None, None)) is None
+def test_trials_of_a_candidate_come_together_the_shortest_first() -> None:
+    long, short = make_candidate(steps=640), make_candidate(8e-5, 0, 80)
+    trials = [Trial(long, 0.6), Trial(short, 0.4, degenerate=True), Trial(long, 0.7)]
+    results = summarize_trials(trials)
+    assert [result.candidate for result in results] == [short, long]
+    assert results[1].to_summary().model_dump() == {
+        "learning_rate": 2e-5,
+        "reinit_layers": 1,
+        "max_steps": 640,
+        "scores": [0.6, 0.7],
+        "degenerate": 0,
+        "failed": 0,
+        "mean": pytest.approx(0.65),
+    }
 
 
 @pytest.mark.parametrize(
@@ -128,81 +213,3 @@ def test_small_rises_and_the_noise_of_a_single_seed_do_not_count() -> None:
     assert not is_still_improving([slow, slow], 320)
     falling = tuple((step, 0.6 - score) for step, score in RISING)
     assert not is_still_improving([RISING, falling], 320)
-
-
-def propose(*tried: list[Trial], runs: int = 5) -> Candidate | None:
-    return propose_longer_candidate(flatten(tried), main_runs=runs)
-
-
-def test_twice_the_length_is_tried_if_the_best_depth_improves_or_learns_nothing() -> None:
-    worse = make_trials(0, 320, 0.1, 0.1)
-    assert propose(worse, make_trials(1, 320, 0.5, 0.5)) is None
-    assert propose(worse, make_trials(1, 320, 0.5, 0.5, curve=RISING)) == Candidate(1, 640)
-    assert (
-        propose(make_trials(0, 320, 0.1, 0.1, curve=RISING), make_trials(1, 320, 0.5, 0.5)) is None
-    )  # not the best depth
-    assert propose(make_trials(0, 320, 0.0, 0.0, degenerate=2)) == Candidate(0, 640)
-    assert propose(make_trials(0, 320, 0.5, 0.0, degenerate=1)) == Candidate(0, 640)
-    assert propose(make_trials(0, 320, None, None)) is None  # more steps do not cure a NaN loss
-
-
-def test_the_length_doubles_while_the_longer_is_better() -> None:
-    first = make_trials(1, 320, 0.5, 0.5, curve=RISING)
-    assert propose(first, make_trials(1, 640, 0.505, 0.505)) is None
-    assert propose(first, make_trials(1, 640, 0.6, 0.6)) == Candidate(1, 1280)
-    assert propose(
-        first, make_trials(1, 640, 0.6, 0.6), make_trials(1, 1280, 0.7, 0.7)
-    ) == Candidate(1, 2560)
-
-
-def test_the_length_is_bounded() -> None:
-    assert propose(make_trials(1, 2560, 0.5, 0.5, curve=RISING)) == Candidate(1, MAX_PILOT_STEPS)
-    assert propose(make_trials(1, MAX_PILOT_STEPS, 0.5, 0.5, curve=RISING)) is None
-    assert propose(make_trials(1, 2 * MAX_PILOT_STEPS, 0.0, 0.0, degenerate=2)) is None
-
-
-def test_the_cost_is_bounded_in_the_worst_case() -> None:
-    """Every longer candidate is better, after a first round of three depths."""
-    tried = [make_trials(depth, 100, 0.1, 0.1, curve=RISING) for depth in (0, 1, 2)]
-    score, lengths = 0.1, [100]
-    while (candidate := propose(*tried, runs=2)) is not None:
-        score += 0.05
-        lengths.append(candidate.max_steps)
-        tried.append(make_trials(candidate.reinit_layers, candidate.max_steps, score, score))
-        spent = sum(trial.candidate.max_steps for trials in tried for trial in trials)
-        assert spent <= MAX_COST_SHARE * MIN_COST_RUNS * candidate.max_steps
-    assert lengths == [100, 200, 400, 800, 1600, 3200]
-    expensive = [make_trials(depth, 100, 0.1, 0.1, curve=RISING) for depth in range(20)]
-    assert propose(*expensive, runs=2) is None
-    assert propose(*expensive, runs=25) is not None
-    assert all(later == 2 * before for before, later in pairwise(lengths))
-
-
-def test_the_explanation_has_the_numbers() -> None:
-    results = summarize_trials(
-        [
-            *make_trials(0, 320, 0.4, 0.4),
-            *make_trials(1, 320, 0.5, 0.3, degenerate=1),
-            *make_trials(0, 640, 0.61, 0.63),
-        ]
-    )
-    best = select_best_candidate(results)
-    assert best is not None
-    notes = explain_choice(results, best, "mcc", ("reinit_layers", "max_steps"))
-    assert notes["reinit_layers"].startswith(
-        "0: pilots of 320 steps from 2 seeds reached a mean validation mcc of 0.400 with 0, "
-        "0.400 (1 of 2 learned nothing) with 1"
-    )
-    assert notes["max_steps"].startswith(
-        "640: pilots from 2 seeds reached a mean validation mcc of 0.400 in 320 steps, "
-        "0.620 in 640 steps"
-    )
-    assert set(explain_choice(results, best, "mcc", ("max_steps",))) == {"max_steps"}
-    assert best.to_summary().model_dump() == {
-        "reinit_layers": 0,
-        "max_steps": 640,
-        "scores": [0.61, 0.63],
-        "degenerate": 0,
-        "failed": 0,
-        "mean": pytest.approx(0.62),
-    }

@@ -12,6 +12,7 @@ from shared.encoders.catalogue import EncoderFacts
 from shared.recipe import (
     PRESETS,
     AutoPrecision,
+    HostedHyperparameters,
     Recipe,
     RecipeRequest,
     RecipeResolution,
@@ -103,8 +104,27 @@ def test_the_automatic_depth_never_exceeds_a_sixth_of_the_layers(
 
 
 def test_pilots_search_no_depth_for_shared_layers() -> None:
-    assert resolve(ALBERT).automatic == ["max_steps"]
-    assert resolve(BERT).automatic == ["reinit_layers", "max_steps"]
+    assert "reinit_layers" not in resolve(ALBERT).automatic
+    assert "reinit_layers" in resolve(BERT).automatic
+
+
+def test_the_rate_is_searched_by_the_default_preset_or_on_request() -> None:
+    assert resolve(BERT, preset="conventional").automatic == []
+    assert resolve(BERT, preset="conventional", learning_rate="auto").automatic == ["learning_rate"]
+    given = resolve(BERT, learning_rate=3e-5)
+    assert (given.recipe.learning_rate, "learning_rate" in given.automatic) == (3e-5, False)
+    scaled = resolve_recipe(
+        RecipeRequest(), BERT, 1000, hosted=HostedHyperparameters(learning_rate_multiplier=2.0)
+    )
+    assert "learning_rate" not in scaled.automatic
+
+
+def test_a_recipe_that_gives_length_and_depth_trains_as_given() -> None:
+    given = {"max_steps": 60, "reinit_layers": 1}
+    assert resolve(BERT, **given).automatic == []
+    assert resolve(BERT, **given, learning_rate="auto").automatic == ["learning_rate"]
+    assert "max_steps" not in resolve(BERT, max_steps=60).automatic
+    assert {"reinit_layers", "learning_rate"} <= set(resolve(BERT, max_steps=60).automatic)
 
 
 def test_layerwise_decay_on_shared_layers_has_a_note() -> None:
@@ -154,3 +174,11 @@ def test_a_stored_recipe_without_precision_means_float32() -> None:
     stored = resolve(BERT).recipe.model_dump(mode="json")
     del stored["precision"]
     assert Recipe.model_validate(stored).precision == "float32"
+
+
+def test_a_fitted_head_is_a_checkpoint_by_itself() -> None:
+    recipe = resolve(BERT, reinit_layers=0, max_steps=40, eval_points=4).recipe
+    assert recipe.checkpoint_steps == [10, 20, 30, 40]
+    fitted = recipe.model_copy(update={"head_first": True})
+    assert fitted.checkpoint_steps == [1, 10, 20, 30, 40]
+    assert fitted.model_copy(update={"max_steps": 1}).checkpoint_steps == [1]

@@ -63,7 +63,7 @@ def test_degenerate_seeds_of_a_regression_are_described_by_correlation() -> None
     message = next(
         warning.message for warning in report.warnings if warning.code == "small_evaluation_set"
     )
-    assert "A correlation of 0.810 has a standard error of about 0.038" in message
+    assert "A mean pearson of 0.810 has a standard error of about 0.038" in message
     assert report.score_standard_error is None
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.job_facts import JobWarning
 from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.comparison.inference import welch_test
 from tests.shared.report.comparisons import compare, get_test
@@ -107,7 +108,11 @@ def test_jobs_of_different_precisions_are_compared_with_a_warning() -> None:
             ComparisonInput(report, "debiased", precision=p)
             for report, p in zip(reports, precisions, strict=True)
         ]
-        return [f"{warning.code}: {warning.message}" for warning in build_comparison(jobs).warnings]
+        return [
+            f"{warning.code}: {warning.message}"
+            for warning in build_comparison(jobs).warnings
+            if warning.code == "different_precision"
+        ]
 
     assert warned("bfloat16", "bfloat16") == warned("float32", "float32") == []
     [warning] = warned("float32", "bfloat16")
@@ -115,3 +120,27 @@ def test_jobs_of_different_precisions_are_compared_with_a_warning() -> None:
         "different_precision: The jobs were trained in different precisions: "
         "debiased in float32, debiased in bfloat16."
     )
+
+
+def test_jobs_with_different_threads_are_compared_with_a_warning() -> None:
+    report = make_report([0.6, 0.7, 0.8])
+
+    def list_codes(*threads: int) -> list[str]:
+        jobs = [ComparisonInput(report, "debiased", threads=count) for count in threads]
+        return [warning.code for warning in build_comparison(jobs).warnings]
+
+    assert "different_threads" in list_codes(1, 2)
+    assert "different_threads" not in list_codes(2, 2)
+
+
+def test_a_caution_that_all_jobs_share_is_named_once() -> None:
+    leak = JobWarning(code="leakage", message="3 test rows have the text of a training row.")
+    odd = JobWarning(code="blank_lines", message="Blank lines were skipped.")
+    jobs = [
+        ComparisonInput(make_report([0.6, 0.7, 0.8], warnings=warnings), preset)
+        for preset, warnings in (("debiased", (leak, odd)), ("reinit", (leak,)))
+    ]
+    warnings = build_comparison(jobs).warnings
+    assert (warnings[0].code, warnings[0].message) == ("leakage", f"All jobs: {leak.message}")
+    assert [one.message for one in warnings if one.code == "leakage"] == [warnings[0].message]
+    assert f"debiased: {odd.message}" in [one.message for one in warnings]

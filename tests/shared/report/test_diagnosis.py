@@ -2,7 +2,9 @@
 wrong.
 """
 
+import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -53,10 +55,15 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def diagnose(
-    *runs: RunFacts, metric: str = "mcc", labels: dict[str, int] | None = None, **changes: Any
+    *runs: RunFacts,
+    metric: str = "mcc",
+    labels: dict[str, int] | None = None,
+    length: int = 128,
+    limit: int | None = 512,
+    **changes: Any,
 ) -> list[str]:
     labels = {"bad": 500, "good": 500} if labels is None else labels
-    return diagnose_job(JobFacts(recipe(**changes), metric, 1000, labels, 128, runs))
+    return diagnose_job(JobFacts(recipe(**changes), metric, 1000, labels, length, limit, runs))
 
 
 def test_runs_with_nothing_wrong() -> None:
@@ -186,6 +193,8 @@ def test_overfitting() -> None:
     )
     assert diagnose(run(**heart), run(), run()) == []  # one of three is chance
     assert diagnose(run(**heart), select="last")[0].endswith("Try select best_checkpoint.")
+    averaged = diagnose(run(**heart), select="greedy_average")[0]
+    assert averaged == diagnose(run(**heart))[0]
 
 
 def test_still_better_at_the_last_step() -> None:
@@ -198,15 +207,136 @@ def test_still_better_at_the_last_step() -> None:
     assert diagnose(run(best_step=96), run()) == []
 
 
-def test_truncation() -> None:
-    assert diagnose(run(truncated=0.3)) == [
-        (
-            "30% of the training rows are longer than 128 tokens and were truncated: try a larger "
-            "task.max_seq_length."
-        )
-    ]
+@pytest.mark.parametrize(
+    ("length", "limit", "advice"),
+    [
+        (128, 512, "Try a larger task.max_seq_length, up to 512."),
+        (128, None, "Try a larger task.max_seq_length."),  # a job of an older version
+        (512, 512, "choose a model that reads longer ones."),
+        (8192, 9000, "choose a model that reads longer ones."),
+    ],
+)
+def test_truncation(length: int, limit: int | None, advice: str) -> None:
+    [found] = diagnose(run(truncated=0.3), length=length, limit=limit)
+    assert found.startswith(
+        f"30% of the training rows are longer than {length} tokens and were truncated. "
+    )
+    assert found.endswith(advice)
+    assert ("a larger" in found) == (length < min(limit or length + 1, 8192))
 
 
 def test_rows_of_an_older_version_have_no_evidence() -> None:
     old = replace(run(degenerate=True), evidence=None)
     assert diagnose(old, old) == []
+
+
+STILL: dict[str, Any] = {**CONSTANT, "distance": {"block 0": 0.0005, "block 1": 0.0005}}
+ADVISED = re.compile(r"(?:try|Try|or) (learning_rate|max_steps) (auto|[\d.e+-]+\d)")
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [run(degenerate=True, **STILL)] * 3,
+        [run(degenerate=True, **CONSTANT)] * 3,
+        [run(degenerate=True, **CONSTANT, vanished=GONE)] * 3,
+        [run(highest_loss=1.2)] * 3,
+        [diverged()] * 3,
+        [run(best_step=1_000_000, lowest_validation_step=1_000_000)] * 3,
+        [run(best_step=320, lowest_validation_step=320)] * 3,
+    ],
+)
+@pytest.mark.parametrize("bias_correction", [True, False])
+def test_advised_values_are_allowed_and_make_a_difference(
+    runs: list[RunFacts], bias_correction: bool
+) -> None:
+    rates = [5e-324, 1e-300, 1e-9, 2e-7, 1e-6, 3e-5, 8e-4, 1e-3, 9e-3, 1e-2]
+    for rate, steps in product(rates, [1, 96, 320, 600_000, 1_000_000]):
+        found = " ".join(
+            diagnose(
+                *runs,
+                learning_rate=rate,
+                max_steps=steps,
+                bias_correction=bias_correction,
+                select="last",
+            )
+        )
+        for name, value in ADVISED.findall(found):
+            if value == "auto":
+                assert rate < 1e-6, found
+            elif name == "max_steps":
+                assert 1.3 * steps < int(value) <= 1_000_000, found
+            else:
+                assert 1e-6 <= float(value) <= 1e-3, found
+                assert not 1 / 1.3 < float(value) / rate < 1.3, found
+
+
+def test_a_rate_that_is_too_low_already_is_not_lowered() -> None:
+    [found] = diagnose(diverged(), learning_rate=1e-7, precision="bfloat16", max_grad_norm=0)
+    assert found.endswith(
+        "The learning rate 1e-07 is too low to be the cause: try precision float32 or "
+        "max_grad_norm 1."
+    )
+    [found] = diagnose(diverged(), learning_rate=1e-298, bias_correction=False)
+    assert found.endswith("suggests: try bias_correction true.")
+    [found] = diagnose(diverged(), learning_rate=1e-298)
+    assert found.endswith("is too low to be the cause; check the texts and labels.")
+
+
+def test_a_negligible_rate_is_left_to_the_service() -> None:
+    [found] = diagnose(run(degenerate=True, **STILL), learning_rate=1e-300, max_steps=400)
+    assert found.endswith("The learning rate 1e-300 is too low: try learning_rate auto.")
+
+
+def test_a_high_rate_is_not_raised() -> None:
+    [found] = diagnose(run(degenerate=True, **STILL), learning_rate=1e-2, max_steps=400)
+    assert found.endswith("try preset stabilized, and check the texts and labels.")
+    [found] = diagnose(
+        run(degenerate=True, **STILL), learning_rate=1e-2, max_steps=400, preset="stabilized"
+    )
+    assert found.endswith("is the cause: check the texts and labels.")
+
+
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ({"layerwise_learning_rate_decay": 0.1}, "layerwise_learning_rate_decay 0.95"),
+        ({"mixout": 0.95}, "mixout 0.5"),
+        ({"pretrained_weight_decay": 1.0}, "pretrained_weight_decay 0.01"),
+    ],
+)
+def test_blocks_that_a_setting_holds_are_no_matter_of_the_rate(
+    setting: dict[str, Any], advice: str
+) -> None:
+    [found] = diagnose(run(degenerate=True, **STILL), max_steps=400, **setting)
+    assert found.endswith(f"The recipe holds the blocks where they start: try {advice}.")
+
+
+def test_a_single_step_of_warmup_has_no_rate_to_raise() -> None:
+    unmoved: dict[str, Any] = {**CONSTANT, "distance": {"block 0": 0.0}}
+    [found] = diagnose(run(degenerate=True, **unmoved), max_steps=1)
+    assert found.endswith(". 1 step was too few: try max_steps 320.")
+
+
+def test_blocks_that_would_move_within_the_automatic_length_need_steps() -> None:
+    slow: dict[str, Any] = {**CONSTANT, "distance": {"block 0": 0.001}}
+    [found] = diagnose(run(degenerate=True, **slow), max_steps=10)
+    assert found.endswith("10 steps were too few: try max_steps 320.")
+
+
+def test_the_longest_run_is_not_told_to_train_longer() -> None:
+    last: dict[str, Any] = {"best_step": 1_000_000, "lowest_validation_step": 1_000_000}
+    assert diagnose(run(**last), max_steps=1_000_000) == []
+    [found] = diagnose(run(best_step=600_000, lowest_validation_step=600_000), max_steps=600_000)
+    assert found.endswith("Try max_steps 1000000.")
+
+
+def test_a_metric_of_single_labels_is_not_advised_for_several() -> None:
+    several = {"bad": 400, "good": 900, "long": 200}
+    _, found = diagnose(
+        run(degenerate=True, **CONSTANT), labels=several, metric="accuracy", length=128
+    )
+    assert "metric mcc" in found  # a single-label job
+    short = run(degenerate=True, **CONSTANT)
+    facts = JobFacts(recipe(), "accuracy", 1000, several, 128, 512, (short,), multi_label=True)
+    assert not any("mcc" in sentence for sentence in diagnose_job(facts))

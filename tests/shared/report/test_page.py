@@ -12,6 +12,7 @@ from shared.report import Baseline, ConfusionMatrix, build_stability_report
 from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.figures import SeedCurve
 from shared.report.page import JobSection, render_report, render_summary_png
+from shared.report.page.render import TEMPLATES
 from tests.rows import RECIPE
 from tests.shared.report.parsed_page import ParsedPage
 from tests.shared.reports import make_discard, make_report, make_results
@@ -68,6 +69,15 @@ def test_distributions_stand_side_by_side(two_jobs: str) -> None:
     assert page.row("majority baseline") == ["0.400", "0.400"]
 
 
+def test_equal_scores_and_few_rows_do_not_read_as_certainty() -> None:
+    page = ParsedPage(render_report([section("small", [1.0] * 5, rows=8)]))
+    assert page.row("standard deviation") == ["0.000 all equal; 0.062 is not excluded"]
+    assert page.row("95% interval of the mean (Student's t)") == ["–"]
+    assert page.row("95% interval of the mean (bootstrap)") == ["–"]
+    assert page.row("95% interval from the number of rows (Wilson)") == ["0.676 to 1.000"]
+    assert page.row("standard error from the number of rows") == ["0.083"]
+
+
 def test_every_seed_is_listed(two_jobs: str) -> None:
     rows = [row for row in ParsedPage(two_jobs).rows if len(row) == 6]
     assert [row[1] for row in rows[1:]] == ["0.600", "0.700", "0.750", "0.800", "0.900"]
@@ -98,7 +108,7 @@ def test_settings_that_differ_are_marked(two_jobs: str) -> None:
 def test_all_figures_are_inside(two_jobs: str) -> None:
     page = ParsedPage(two_jobs)
     assert sum(tag == "svg" for tag, _ in page.elements) == 4
-    assert "Step size without bias correction, over the 30 steps of a run" in page.text
+    assert "Step size without bias correction, over 30 steps" in page.text
     assert "Confusion matrix of the best run (n = 80 rows)" in page.text
 
 
@@ -159,7 +169,7 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
     page = ParsedPage(render_report([JobSection("full", build_stability_report(full), {})]))
     assert page.row("linear probe of the frozen encoder") == ["0.750"]
     assert page.row("init seed")[0] == "2"
-    assert page.row(HOSTILE) == ["40", "0.900 ± 0.000", "–", "0.800 ± 0.000"]
+    assert page.row(HOSTILE) == ["40", "0.900", "–", "0.800"]
     assert page.row("reinit layers") == ["max steps", "scores", "degenerate", "failed", "mean"]
     assert ["1", "40", "0.7, –", "0", "0", "0.7"] in page.rows
     assert ["2", "40", "0.75", "0", "0", "0.75"] in page.rows
@@ -218,6 +228,76 @@ def test_every_stage_of_a_job_has_a_page(
 def test_jobs_of_unequal_numbers_of_seeds() -> None:
     page = ParsedPage(render_report([section("a", [0.8, 0.7]), section("bb", [0.6, 0.5, 0.4])]))
     assert ["", "", "", "2", "0.400", "succeeded"] in page.rows
+
+
+def test_deleted_jobs_of_a_comparison_keep_their_numbers() -> None:
+    a, b = section("conventional", [*SPREAD]), section("stabilized", [*STABLE])
+    comparison = build_comparison(
+        [ComparisonInput(a.report, "conventional"), ComparisonInput(b.report, "stabilized")]
+    )
+    for left in ([], [b]):
+        page = ParsedPage(render_report(left, comparison))
+        assert (
+            "It had a mean of 0.750 ± 0.112 over 5 seeds, 0 degenerate runs and 0 failed runs."
+            in page.text
+        )
+        assert "stabilized against conventional" in page.text
+        assert comparison.pairs[0].verdict.text in page.text
+        assert sum(tag == "svg" for tag, _ in page.elements) == 2 * len(left)
+
+
+def test_jobs_that_have_changed_since_the_comparison_are_named() -> None:
+    a, b = section("conventional", [*SPREAD]), section("stabilized", [*STABLE])
+    comparison = build_comparison(
+        [ComparisonInput(a.report, "conventional"), ComparisonInput(b.report, "stabilized")]
+    )
+    extended = section("stabilized", [*STABLE, 0.8])
+    text = ParsedPage(render_report([a, extended], comparison)).text
+    assert "stabilized had 5 seeds with a score when it was compared and has 6 now" in text
+    assert "conventional had" not in text
+    assert "when it was compared" not in ParsedPage(render_report([a, b], comparison)).text
+
+
+CONTENT_PX = {400: 368, 800: 752, 1280: 832}
+"""Width of the content by that of the window (report.css)."""
+
+
+def list_svgs(html: str) -> list[str]:
+    return re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+
+
+def test_every_text_of_a_figure_is_legible_at_every_width(two_jobs: str) -> None:
+    for svg in list_svgs(two_jobs):
+        head = re.match(r'<svg [^>]*style="min-width:(\d+)px" viewBox="0 0 (\d+) \d+">', svg)
+        assert head is not None, svg[:300]
+        least, natural = map(int, head.groups())
+        sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)(?:px)?"', svg)]
+        assert len(sizes) == svg.count("<text")
+        for content in CONTENT_PX.values():
+            assert min(sizes) * max(content, least) / natural >= 12
+        assert least <= CONTENT_PX[800], "figures scroll on narrow screens only"
+
+
+def test_no_text_of_the_page_is_smaller_than_twelve_pixels() -> None:
+    css = (TEMPLATES / "report.css").read_text().split("@media print")[0]
+    assert all(float(size) >= 12 for size in re.findall(r"font-size: ([\d.]+)px", css))
+    assert all(float(size) >= 12 for size in re.findall(r"font: ([\d.]+)px", css))
+    [aside] = re.findall(r"\.aside { [^}]*font-size: ([\d.]+)em", css)
+    [code] = re.findall(r"code { font: ([\d.]+)em", css)
+    assert float(aside) * 15 >= 12  # in tables
+    assert float(code) * 13 >= 12  # in the footer
+
+
+def test_everything_wide_scrolls_in_a_named_region_that_the_keyboard_reaches(
+    two_jobs: str,
+) -> None:
+    elements = ParsedPage(two_jobs).elements
+    wide = [index for index, (tag, _) in enumerate(elements) if tag in {"table", "svg"}]
+    assert wide
+    for index in wide:
+        _, attrs = elements[index - 1]
+        assert (attrs["class"], attrs["role"], attrs["tabindex"]) == ("scroll", "region", "0")
+        assert attrs["aria-label"]
 
 
 def test_no_job_is_refused() -> None:

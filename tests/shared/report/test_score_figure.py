@@ -8,7 +8,7 @@ import pytest
 from shared.metrics import METRICS
 from shared.report import Baseline, build_stability_report
 from shared.report.figures import LIGHT, build_scores_figure
-from shared.report.figures.score_axis import METRIC_FLOORS
+from shared.report.score_range import METRIC_FLOORS
 from tests.shared.report.drawn_figures import list_rows, list_texts
 from tests.shared.reports import make_report, make_results
 

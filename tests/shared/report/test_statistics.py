@@ -87,11 +87,14 @@ class TestNumbers:
     def test_interval_of_a_standard_deviation(self) -> None:
         # 4 degrees of freedom: χ² quantiles 11.143 and 0.4844 (tables), √(4/11.143) = 0.599,
         # √(4/0.4844) = 2.874
-        assert std_interval(1.0, 5) == pytest.approx((0.599, 2.874), abs=1e-3)
+        assert std_interval(1.0, 5, "r2") == pytest.approx((0.599, 2.874), abs=1e-3)
 
-    def test_standard_error_is_the_binomial_one(self) -> None:
-        # √(0.8 · 0.2 / 100) = 0.04
-        assert make_report([0.8, 0.8], rows=100).score_standard_error == pytest.approx(0.04)
+    def test_standard_error_is_half_of_wilsons_interval_over_its_quantile(self) -> None:
+        # √(0.8 · 0.2 / 100 + 3.841459 / 40000) / (1 + 3.841459 / 100) = 0.0411831 / 1.0384146;
+        # the binomial one is 0.04
+        assert make_report([0.8, 0.8], rows=100).score_standard_error == pytest.approx(
+            0.0396596, abs=1e-6
+        )
         assert make_report([0.8, 0.8], rows=100, metric="mcc").score_standard_error is None
 
     def test_bootstrap_interval_is_fixed_and_within_the_scores(self) -> None:

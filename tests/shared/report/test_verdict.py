@@ -3,6 +3,7 @@
 import pytest
 
 from shared.report import STABLE_STD
+from shared.report.schemas import LeakedRows
 from tests.shared.reports import list_warning_codes, make_report
 
 
@@ -43,7 +44,7 @@ class TestVerdict:
         # 0 of 5 degenerate: up to 43% (3.841 / 8.841)
         text = make_report([0.80, 0.81, 0.79, 0.82, 0.80]).verdict.text
         assert f"{STABLE_STD:.3f}" in text
-        assert "up to 43%" in text
+        assert "Up to 43%" in text
 
     def test_missing_runs_are_named(self) -> None:
         text = make_report(
@@ -61,3 +62,24 @@ class TestVerdict:
         assert (open_runs.provisional, open_runs.verdict.code) == (True, "provisional")
         assert "runs_open" in list_warning_codes(open_runs)
         assert make_report([0.8, 0.8, None], status={2: "cancelled"}).provisional is False
+
+
+class TestLeakage:
+    SCORES = (1.0, 1.0, 1.0, 0.99, 1.0)
+
+    @pytest.mark.parametrize(("rows", "total"), [(62, 62), (8, 80), (1, 1)])
+    def test_leaked_rows_are_named_before_the_scores(self, rows: int, total: int) -> None:
+        verdict = make_report(self.SCORES, leak=LeakedRows(rows, total)).verdict
+        assert verdict.code == "leakage"
+        assert verdict.text.index("the text of a training row") < verdict.text.index("0.998")
+
+    def test_one_copy_among_many_rows_does_not_turn_the_verdict(self) -> None:
+        kept, leaked = make_report(self.SCORES), make_report(self.SCORES, leak=LeakedRows(7, 80))
+        assert kept.verdict == leaked.verdict
+        assert kept.verdict.code == "stable"
+
+    def test_runs_that_learned_nothing_stay_the_first_thing_to_know(self) -> None:
+        settings = {"degenerate": range(5), "leak": LeakedRows(80, 80)}
+        verdict = make_report([0.4] * 5, **settings).verdict
+        assert verdict.code == "all_degenerate"
+        assert verdict.text.startswith("All 80 validation rows have")

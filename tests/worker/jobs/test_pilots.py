@@ -1,4 +1,4 @@
-"""The stage of the pilots: held runs, longer pilots, the release, and workers killed anywhere.
+"""The stage of the pilots: held runs, further rounds, the release, and workers killed anywhere.
 
 Nothing is trained: the tests claim runs and end them with given numbers. Both databases.
 """
@@ -15,58 +15,59 @@ from shared.db.stages import build_pilot_runs
 from shared.db.tables import Job, Run
 from shared.domain.early_discard import DiscardSettings
 from shared.domain.states import RunState
-from shared.recipe.pilot_schemas import PilotPlan, PilotSettings
-from shared.recipe.pilots import Candidate
+from shared.recipe import Recipe
+from shared.recipe.candidates import Candidate
+from shared.recipe.networks import Network
+from shared.recipe.pilots import plan_pilots
 from tests.rows import RECIPE, add_job
 from tests.worker.job_rows import claim_next_run, load_event_messages, load_job, load_runs
 from worker.context import WorkerContext
 from worker.jobs import advance, pilots
 
 RULE = RECIPE.model_copy(update={"reinit_layers": 1, "max_steps": 320})
-RISING, FLAT = (0.1, 0.2, 0.3, 0.4, 0.5), (0.5,) * 5
+NETWORKS: list[Network] = [{"reinit_layers": depth} for depth in (1, 0, 2)]
+SEARCHED = ("reinit_layers", "learning_rate", "max_steps")
+LEARNED = {2e-5: 0.5, 8e-5: 0.8, 5e-6: 0.4, 3.2e-4: 0.6}
+"""Validation scores by learning rate."""
 
 
 def add_piloted_job(context: WorkerContext, *, discard: DiscardSettings | None = None) -> str:
-    """Add a job with two held runs, and pilots of depths 0 and 1."""
+    """Add a job with two held runs and the first round of its pilots, three depths."""
     job = add_job(context.database, runs=2)
+    plan = plan_pilots(RULE, SEARCHED, NETWORKS)
+    assert plan is not None
     with context.database.write() as session:
         stored = session.get_one(Job, job.id)
-        stored.resolved_recipe, stored.early_discard = None, discard
-        stored.pilots = PilotPlan(
-            automatic=["reinit_layers", "max_steps"],
-            rule=RULE,
-            candidates=[],
-            seeds=[0, 1],
-            steps=4 * 320,
-        )
-        stored.recipe_notes = {"reinit_layers": "1: by rule.", "max_steps": "320: by rule."}
+        stored.resolved_recipe, stored.early_discard, stored.pilots = None, discard, plan
+        stored.recipe_notes = dict.fromkeys(SEARCHED, "1: by rule.")
         for run in Runs(session).list_by_job(job.id):
             run.held = True
+        candidates = [Candidate.from_recipe(one) for one in plan.candidates]
         session.add_all(
-            build_pilot_runs(
-                stored, RULE, [Candidate(0, 320), Candidate(1, 320)], first_index=0, fold=None
-            )
+            build_pilot_runs(stored, RULE, candidates, seeds=range(1), first_index=0, fold=None)
         )
     return job.id
 
 
-def end_pilots(
-    context: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
-) -> None:
-    """End queued pilots with a score by depth (None: failed) and ``curve`` as evaluations."""
+def end_pilots(context: WorkerContext, scores: dict[float, float] | None) -> None:
+    """End queued pilots with a score by learning rate, or as failed."""
     while (lease := claim_next_run(context)) is not None:
         with context.database.write() as session:
             run = session.get_one(Run, lease.run_id)
             assert run.purpose == "pilot"
-            assert run.recipe is not None
-            score = scores[Candidate.from_recipe(run.recipe).depth]
-            points = [
-                Point("valid_accuracy", (i + 1) * run.total_steps // 5, value)
-                for i, value in enumerate(curve)
-            ]
+            assert isinstance(run.recipe, Recipe)
+            score = None if scores is None else scores[run.recipe.learning_rate]
+            points = [] if score is None else [Point("valid_accuracy", run.total_steps, score)]
             Runs(session).record_progress(lease, 60.0, points)
             state = RunState.FAILED if score is None else RunState.SUCCEEDED
             Runs(session).finish_run(lease, state, validation_score=score, degenerate=False)
+
+
+def end_all_rounds(context: WorkerContext, job_id: str) -> None:
+    """End the pilots of every round, until the recipe is known."""
+    while load_job(context, job_id).resolved_recipe is None:
+        end_pilots(context, LEARNED)
+        advance.advance_job(context, job_id)
 
 
 def test_only_pilots_are_claimed_while_main_runs_are_held(
@@ -76,7 +77,7 @@ def test_only_pilots_are_claimed_while_main_runs_are_held(
     with context.database.write() as session:
         waiting = RunRecovery(session).list_ids_to_notify(30.0, 100)
     assert waiting == [run.id for run in load_runs(context, job_id, "pilot")]
-    end_pilots(context, {0: 0.5, 1: 0.6})
+    end_pilots(context, LEARNED)
     assert claim_next_run(context) is None
     with context.database.read() as session:
         assert Jobs(session).list_ready_to_advance(10) == [job_id]
@@ -88,19 +89,21 @@ def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     job_id = add_piloted_job(context, discard=DiscardSettings(start=2, keep=1, at_fraction=0.25))
     advance.advance_job(context, job_id)  # pilots are still queued
     assert load_job(context, job_id).resolved_recipe is None
-    end_pilots(context, {0: 0.5, 1: 0.6})
-    notifications.clear()
-    for _ in range(3):
+    end_all_rounds(context, job_id)
+    notified = notifications[-2:]
+    for _ in range(2):
         advance.advance_job(context, job_id)
     stored, runs = load_job(context, job_id), load_runs(context, job_id)
-    assert stored.resolved_recipe == RULE
+    # re-initialization made no difference
+    chosen = RULE.model_copy(update={"learning_rate": 8e-5})
+    assert stored.resolved_recipe == chosen
     assert stored.pilots is not None
-    assert stored.pilots.chosen == PilotSettings(reinit_layers=1, max_steps=320)
-    assert stored.recipe_notes["reinit_layers"].startswith("1: pilots of 320 steps")
+    assert stored.pilots.chosen == Candidate.from_recipe(chosen).to_settings()
+    assert stored.recipe_notes["learning_rate"].startswith("8e-05: pilots reached")
     assert [(run.held, run.total_steps, run.stop_step, run.status) for run in runs] == [
         (False, 320, 80, "queued")
     ] * 2
-    assert sorted(notifications) == sorted(("run.wake", run.id) for run in runs)
+    assert sorted(notified) == sorted(("run.wake", run.id) for run in runs)
     assert (
         sum(
             message.startswith("Pilots chose the recipe")
@@ -111,32 +114,43 @@ def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     assert (stored.lease_until, stored.publish_attempts) == (None, 0)
 
 
-def test_longer_pilots_follow_if_the_score_still_improves(context: WorkerContext) -> None:
+def test_rounds_follow_each_other_within_the_cost_limit(context: WorkerContext) -> None:
     job_id = add_piloted_job(context)
-    end_pilots(context, {0: 0.5, 1: 0.4}, curve=RISING)
-    for _ in range(2):
+    end_pilots(context, LEARNED)
+    for _ in range(2):  # the second call finds the next round under way
         advance.advance_job(context, job_id)
-    added = load_runs(context, job_id, "pilot")[4:]
-    assert [
-        (run.recipe and run.recipe.reinit_layers, run.total_steps, run.index) for run in added
-    ] == [
-        (0, 640, 4),
-        (0, 640, 5),
+    added = load_runs(context, job_id, "pilot")[3:]
+    assert [(one.learning_rate, one.depth, one.max_steps) for one in map(get_candidate, added)] == [
+        (8e-5, 1, 160),
+        (5e-6, 1, 160),
     ]
-    assert len({run.seed for run in load_runs(context, job_id, "pilot")}) == 2
+    assert [(run.index, run.seed - 2**31) for run in added] == [(3, 0), (4, 0)]
+    for _ in range(2):
+        end_pilots(context, LEARNED)
+        advance.advance_job(context, job_id)
+    final = load_runs(context, job_id, "pilot")[6:]
+    assert [
+        (get_candidate(run).learning_rate, run.total_steps, run.seed - 2**31) for run in final
+    ] == [(8e-5, 320, 1), (2e-5, 320, 1)]
     stored = load_job(context, job_id)
     assert stored.pilots is not None
-    assert (stored.resolved_recipe, stored.pilots.steps) == (None, 4 * 320 + 2 * 640)
-    end_pilots(context, {0: 0.505}, curve=RISING)
-    advance.advance_job(context, job_id)
-    stored = load_job(context, job_id)
-    assert stored.resolved_recipe == RULE.model_copy(update={"reinit_layers": 0})
-    assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
+    assert (stored.resolved_recipe, stored.pilots.steps) == (None, 6 * 160 + 2 * 320)
+    assert stored.pilots.steps <= 5 * 320
+    assert [one for one in load_event_messages(context) if one.startswith("Pilots: ")] == [
+        "Pilots: 2 pilots of 160 steps, to try other learning rates with the best network.",
+        "Pilots: 1 pilot of 160 steps, to try a still higher learning rate.",
+        "Pilots: 2 pilots of 320 steps, to compare the best candidates over more steps.",
+    ]
+
+
+def get_candidate(run: Run) -> Candidate:
+    assert run.recipe is not None, "a pilot has its own recipe"
+    return Candidate.from_recipe(run.recipe)
 
 
 def test_the_rules_decide_with_a_warning_if_all_pilots_fail(context: WorkerContext) -> None:
     job_id = add_piloted_job(context)
-    end_pilots(context, {0: None, 1: None})
+    end_pilots(context, None)
     advance.advance_job(context, job_id)
     stored = load_job(context, job_id)
     assert stored.resolved_recipe == RULE
@@ -149,15 +163,16 @@ def test_a_worker_that_lost_its_fence_decides_nothing(
     context: WorkerContext,
 ) -> None:
     job_id = add_piloted_job(context)
-    end_pilots(context, {0: 0.5, 1: 0.6})
+    end_pilots(context, LEARNED)
     with context.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
     advance.advance_job(context, job_id)
-    assert load_job(context, job_id).resolved_recipe == RULE
+    assert len(load_runs(context, job_id, "pilot")) == 5
+    end_pilots(context, LEARNED)
     with pytest.raises(FenceLost), context.database.write() as session:
         pilots.decide_pilots(session, job_id, old)
-    assert len(load_runs(context, job_id, "pilot")) == 4
+    assert len(load_runs(context, job_id, "pilot")) == 5
 
 
 def test_cancelling_ends_held_runs_without_a_worker(context: WorkerContext) -> None:

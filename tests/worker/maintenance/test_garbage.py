@@ -16,6 +16,7 @@ from shared.db.tables import File, Job, Model, Run, Upload
 from shared.domain.states import OPEN_JOB_STATES
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
+from shared.infra.storage_keys import StorageRoot, list_run_prefixes
 from tests.rows import add_job
 from worker.maintenance.garbage import sweep_cache, sweep_storage
 
@@ -74,6 +75,7 @@ NAMED = {
     "runs/ftrun-ended/3/model/config.json",
     "runs/ftrun-open/1/model/config.json",
     "logs/ftrun-ended/1.txt",
+    "predictions/ftrun-ended.json",
     "models/a/config.json",
     "uploads/upload_pending/part_1",
 }
@@ -82,6 +84,7 @@ ORPHANS = {
     "runs/ftrun-ended/2/model/config.json",
     "runs/ftrun-gone/1/x",
     "logs/ftrun-gone/1.txt",
+    "predictions/ftrun-gone.json",
     "models/b/config.json",
     "uploads/upload_completed/part_1",
     "uploads/upload_gone/part_1",
@@ -96,11 +99,21 @@ def test_unreferenced_blobs_are_deleted_after_a_day(session: Session, settings: 
     assert sweep_storage(
         collect_references(session), storage, now=datetime.now(UTC) + timedelta(hours=25)
     ) == len(ORPHANS)
-    assert {
-        blob.key
-        for root in ("files", "uploads", "runs", "logs", "models")
-        for blob in storage.list(root)
-    } == NAMED
+    assert {blob.key for root in StorageRoot for blob in storage.list(root)} == NAMED
+
+
+def test_blobs_of_runs_are_deleted_after_an_hour(session: Session, settings: Settings) -> None:
+    storage = Storage(settings.resolved_storage_url)
+    for key in NAMED | ORPHANS:
+        storage.put_bytes(key, b"x")
+    sweep_storage(collect_references(session), storage, now=datetime.now(UTC) + timedelta(hours=2))
+    left = {blob.key for root in StorageRoot for blob in storage.list(root)} - NAMED
+    assert {key.split("/")[0] for key in left} == {"files", "models", "uploads"}
+
+
+def test_every_key_is_below_a_root_of_the_table() -> None:
+    assert {key.split("/")[0] for key in NAMED} == set(StorageRoot)
+    assert {prefix.split("/")[0] for prefix in list_run_prefixes("r")} < set(StorageRoot)
 
 
 def test_local_copies_and_scratch_folders_are_deleted_after_a_day(

@@ -1,9 +1,11 @@
 """Delivery of webhooks: signature, retries, recorded attempts, no private addresses."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -11,17 +13,20 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import update
 
-from shared.db.deliveries import RETRY_DELAYS_S, Deliveries
+from shared.db.deliveries import RETRY_DELAYS_S, ClaimedDelivery, Deliveries
 from shared.db.jobs import Jobs
 from shared.db.run_requests import RunRequests
 from shared.db.session import Database
 from shared.db.tables import Job, WebhookDelivery
-from shared.domain.job_facts import WebhookTarget
+from shared.db.webhook_secrets import seal_webhook
+from shared.domain.job_facts import SealedWebhook, WebhookTarget
 from shared.infra.network import is_public_address
+from shared.infra.secret_box import SecretBox
 from shared.infra.settings import Settings
 from tests.rows import add_job
 from tests.servers import find_free_port
 from worker.context import WorkerContext
+from worker.maintenance import webhook_sender
 from worker.maintenance.webhook_sender import WebhookSender
 
 SECRET = "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"
@@ -62,11 +67,15 @@ def receiver() -> Iterator[Receiver]:
     thread.join()
 
 
-def add_cancelled_job(database: Database, url: str, secret: str = SECRET) -> str:
+def add_cancelled_job(
+    database: Database, webhook: str | SealedWebhook, secret: str = SECRET
+) -> str:
     made = add_job(database, runs=1)
     with database.write() as session:
         job = session.get_one(Job, made.id)
-        job.webhook = WebhookTarget(url=url, secret=secret)
+        job.webhook = (
+            WebhookTarget(url=webhook, secret=secret) if isinstance(webhook, str) else webhook
+        )
         session.flush()
         assert Jobs(session).request_cancel(job)
         RunRequests(session).cancel_runs(made.id)
@@ -86,7 +95,7 @@ def load_delivery(database: Database, job_id: str) -> WebhookDelivery:
 
 def make_due(database: Database) -> None:
     with database.write() as session:
-        session.execute(update(WebhookDelivery).values(next_attempt_at=1.0))
+        session.execute(update(WebhookDelivery).values(next_attempt_at=1.0, leased_until=None))
 
 
 @pytest.mark.parametrize("secret", [SECRET, "a plain text of my own"])
@@ -141,6 +150,122 @@ def test_attempts_repeat_with_the_same_id_until_the_last(
     )
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     assert len(receiver.received) == len(RETRY_DELAYS_S) + 1  # the redirect was not followed
+
+
+class DrippingReceiver:
+    """Server that sends a byte of its response now and then, and never all of it."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self._stop = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}/hook"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._server.close()
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            self.attempts += 1
+            threading.Thread(target=self._drip, args=[connection], daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+                while not self._stop.wait(0.1):
+                    connection.sendall(b"x")
+            except OSError:
+                return
+
+
+@pytest.fixture
+def dripping() -> Iterator[DrippingReceiver]:
+    made = DrippingReceiver()
+    yield made
+    made.close()
+
+
+def test_an_attempt_has_a_deadline_however_the_receiver_drips(
+    context: WorkerContext, dripping: DrippingReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_sender, "WEBHOOK_DEADLINE_S", 1.0)
+    job_id = add_cancelled_job(context.database, dripping.url)
+    assert make_sender(context).send_next_delivery()
+    row = load_delivery(context.database, job_id)
+    assert (row.status, row.error) == ("pending", "The receiver did not answer within 1 s.")
+
+
+def test_a_name_that_is_not_resolved_in_time_is_told_as_such(
+    context: WorkerContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait_too_long(host: str, *_: object) -> list[str]:
+        raise TimeoutError(f"{host} was not resolved within 10 s")
+
+    monkeypatch.setattr(webhook_sender, "resolve_host", wait_too_long)
+    job_id = add_cancelled_job(context.database, receiver.url)
+    assert make_sender(context).send_next_delivery()
+    row = load_delivery(context.database, job_id)
+    assert row.error == "TimeoutError: 127.0.0.1 was not resolved within 10 s"
+
+
+def test_a_receiver_is_sent_one_notice_at_a_time(
+    context: WorkerContext, receiver: Receiver
+) -> None:
+    slow = [add_cancelled_job(context.database, "http://slow.test/a") for _ in range(2)]
+    other = add_cancelled_job(context.database, receiver.url)
+    with context.database.write() as session:
+        claimed = Deliveries(session).claim_next(60.0)
+    assert claimed is not None
+    assert make_sender(context).send_next_delivery()
+    assert load_delivery(context.database, other).status == "delivered"
+    assert not make_sender(context).send_next_delivery()  # the second one of the slow receiver
+    with context.database.write() as session:
+        Deliveries(session).record_attempt(claimed, 200, None)
+    with context.database.write() as session:
+        assert Deliveries(session).claim_next(60.0) is not None
+    statuses = {load_delivery(context.database, job_id).status for job_id in slow}
+    assert statuses == {"delivered", "pending"}
+
+
+def test_senders_at_the_same_moment_take_different_receivers(context: WorkerContext) -> None:
+    for host in ("a.test", "b.test"):
+        for _ in range(3):
+            add_cancelled_job(context.database, f"http://{host}/")
+    claimed: list[ClaimedDelivery | None] = []
+    barrier = threading.Barrier(6)
+
+    def claim() -> None:
+        barrier.wait()
+        with context.database.write() as session:
+            claimed.append(Deliveries(session).claim_next(60.0))
+
+    threads = [threading.Thread(target=claim) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    hosts = [one.webhook.host for one in claimed if one is not None]
+    assert sorted(hosts) == ["a.test", "b.test"]
+
+
+def test_a_webhook_of_a_lost_key_is_said_in_the_log_of_deliveries(
+    context: WorkerContext, receiver: Receiver, tmp_path: Path
+) -> None:
+    other = SecretBox(Settings(home=tmp_path / "elsewhere"))
+    target = WebhookTarget(url=receiver.url, secret=SECRET)
+    job_id = add_cancelled_job(context.database, seal_webhook(other, target))
+    assert make_sender(context).send_next_delivery()
+    row = load_delivery(context.database, job_id)
+    assert row.error is not None
+    assert "Set EVENKEEL_SECRET_KEY to the same value" in row.error
+    assert receiver.received == []
 
 
 def test_no_attempt_follows_status_410(context: WorkerContext, receiver: Receiver) -> None:
@@ -206,6 +331,24 @@ def test_which_addresses_are_public() -> None:
         "2002:7f00:1::",
         "224.0.0.1",
         "a name",
+        "64:ff9b:1::a00:1",
+        "64:ff9b:1::5db8:d822",
+        "::127.0.0.1",
+        "::93.184.216.34",
+        "::ffff:0:7f00:1",
+        "::ffff:0:5db8:d822",
+        "fec0::1",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",  # Teredo
+        "2001:db8::1",
+        "3fff::1",
+        "5f00::1",
+        "100::1",
+        "ff02::1",
+        "192.88.99.1",
+        "198.18.0.1",
+        "255.255.255.255",
     ]
     assert [address for address in private if is_public_address(address)] == []
     public = ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]

@@ -9,9 +9,15 @@ import pytest
 
 from shared.db.migrate import apply_migrations
 from shared.db.session import Database
+from shared.db.tables import Job
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
+from shared.recipe.fields import MAX_AVERAGED_CHECKPOINTS
+from tests.encoders import build_bert_folder
+from tests.encoders.layouts import build_layout
+from tests.rows import RECIPE
 from tests.worker.simulated_trainer import (
+    STEPS,
     ModelTrainer,
     add_trainable_job,
     load_outcome,
@@ -20,6 +26,7 @@ from tests.worker.simulated_trainer import (
 from worker import slot
 from worker.context import WorkerContext
 from worker.runs import disk_space
+from worker.runs.outcomes import MachineUnfit
 from worker.trainer.process import Trainer
 
 
@@ -42,7 +49,7 @@ def context(
 
 def free_disk(context: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
     """Simulate a disk with free space for this many copies of the weights."""
-    weights = (Path(context.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
+    weights = disk_space.measure_copy(Path(context.settings.model_dirs) / "tiny-bert")
     free = disk_space.SPARE_BYTES + int(copies * weights)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
 
@@ -96,3 +103,46 @@ def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
     assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
     assert len(messages) == min(runs, stack)  # with enough disk space all runs succeed
     assert {row.status for row in load_outcome(context, job)[1]} == {"succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("select", "stacks"), [("best_checkpoint", [[0, 1, 2]]), ("greedy_average", [[0, 1], [2]])]
+)
+def test_the_candidates_of_an_average_take_space_too(
+    select: str, stacks: list[list[int]], context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = disk_space.WEIGHTS_COPIES + MAX_AVERAGED_CHECKPOINTS
+    kept = disk_space.PUBLISHED_COPIES + disk_space.WEIGHTS_COPIES  # of the third run, later
+    free_disk(context, monkeypatch, 2 * each + kept + 0.5)
+    job = add_trainable_job(context, 3)
+    with context.database.write() as session:
+        row = session.get_one(Job, job.id)
+        row.resolved_recipe = RECIPE.model_copy(update={"max_steps": STEPS, "select": select})
+    assert train_queued_runs(context, ModelTrainer()) == stacks
+
+
+def test_a_model_in_several_files_is_trained(context: WorkerContext, tmp_path: Path) -> None:
+    build_layout("weights in several files", tmp_path / "models" / "sharded")
+    settings = context.settings.model_copy(update={"model_dirs": str(tmp_path / "models")})
+    settings.__dict__.pop("model_folders", None)
+    context = WorkerContext(settings, context.database, context.storage, context.trainer)
+    job = add_trainable_job(context, 1)
+    with context.database.write() as session:
+        session.get_one(Job, job.id).model = "sharded"
+    assert train_queued_runs(context, ModelTrainer()) == [[0]]
+    assert {row.status for row in load_outcome(context, job)[1]} == {"succeeded"}
+
+
+def test_a_copy_is_float32_whatever_the_base_model_has(tmp_path: Path) -> None:
+    plain = build_bert_folder(tmp_path / "plain")
+    size = disk_space.measure_copy(plain)
+    assert size == pytest.approx((plain / "model.safetensors").stat().st_size, rel=0.1)
+    for layout in ("weights in several files", "float16"):
+        assert disk_space.measure_copy(build_layout(layout, tmp_path / layout)) == size
+
+
+def test_weights_that_are_damaged_on_this_machine_send_the_run_elsewhere(tmp_path: Path) -> None:
+    folder = build_bert_folder(tmp_path / "damaged")
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(MachineUnfit, match=r"damaged .+ model\.safetensors is damaged"):
+        disk_space.measure_copy(folder)

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from shared.db.metrics import Metrics
 from shared.db.migrate import apply_migrations
+from shared.db.runs import Runs
 from shared.db.session import Database
-from shared.db.tables import Event, Run
+from shared.db.tables import Event, Job, Run
+from shared.domain.job_facts import JobWarning
+from shared.domain.states import RunState
 from tests.worker.scripted_trainer import (
     STEPS,
     ForgetfulDatabase,
@@ -46,6 +49,46 @@ def record(
     for opened in (plain, database):
         opened.dispose()
     return outcome, row, events
+
+
+@pytest.mark.parametrize("kind", [Database, ForgetfulDatabase])
+@pytest.mark.parametrize("score", [0.75, None])
+def test_the_fit_of_a_head_is_stored_once_and_again_when_the_run_starts_over(
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Database],
+    score: float | None,
+) -> None:
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
+    monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
+    started, *steps = make_training_lines()
+    fit = {"rows": 1234, "loss": 0.25, "score": score, "penalty": 0.01}
+    record(
+        url,
+        tmp_path,
+        [started, make_event_line("head_fitted", fit=fit), *steps, make_finished_line()],
+        kind(url),
+    )
+    database = Database(url)
+    with database.write() as session:
+        points = Metrics(session).list_points("ftrun-1", step_to=0)
+        messages = [
+            event.message for event in session.query(Event) if "head was fitted" in event.message
+        ]
+        session.execute(update(Run).values(status=RunState.QUEUED))
+        # a run without a state starts over, and leaves no point of its first attempt
+        assert Runs(session).claim_run("ftrun-1", None, "another worker", 60.0) is not None
+        remaining = Metrics(session).list_points("ftrun-1")
+    database.dispose()
+    values = {point.name: point.value for point in points}
+    assert values == {"head_fit_loss": 0.25} | (
+        {} if score is None else {"head_fit_accuracy": score}
+    )
+    [message] = messages
+    assert "1,234 training rows: training loss=0.2500, training accuracy=" in message
+    assert message.endswith("undefined" if score is None else "0.7500")
+    assert remaining == []
 
 
 @pytest.mark.parametrize("kind", [Database, ForgetfulDatabase])
@@ -186,3 +229,21 @@ def test_a_pause_stops_the_runs_of_a_stack(
         Stopped(StopReason.PAUSED)
     ] * 2
     assert (trainer.pause_requests, sorted(trainer.stop_requests)) == ([], ids)
+
+
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_cut_texts_are_a_warning_once(url: str, tmp_path: Path, is_planned: bool) -> None:
+    claim_stack(url, 1)
+    planned = JobWarning(code="truncated_texts", message="Counted before training.")
+    database = Database(url)
+    if is_planned:
+        with database.write() as session:
+            session.execute(update(Job).values(warnings=[planned]))
+    script = [*make_training_lines(), make_finished_line()]
+    assert list(monitor_claimed_runs(url, tmp_path, ScriptedTrainer(script)))
+    with database.read() as session:
+        [warnings] = session.scalars(select(Job.warnings))
+    database.dispose()
+    counted = "2 of 9 training texts are longer than 8 tokens and were truncated."
+    message = planned.message if is_planned else counted
+    assert warnings == [JobWarning(code="truncated_texts", message=message)]

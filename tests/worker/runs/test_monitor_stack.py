@@ -27,7 +27,7 @@ from tests.worker.scripted_trainer import (
     monitor_claimed_runs,
 )
 from worker.runs import monitor
-from worker.runs.outcomes import Died, Failed, Finished, Stopped, StopReason
+from worker.runs.outcomes import Died, Failed, Finished, Stopped, StopReason, Unprepared
 from worker.trainer.process import TrainerDied
 
 UNFORESEEN = Reason(code="internal_error", message="RuntimeError: device-side assert", param=None)
@@ -137,6 +137,18 @@ def test_an_unexpected_error_counts_only_for_a_run_alone(url: str, tmp_path: Pat
         "ftrun-2": Failed(UNFORESEEN),
     }
     assert trainer.killed  # the next run gets a new trainer
+
+
+@pytest.mark.parametrize(("code", "is_outage"), [("disk_error", False), ("disk_full", True)])
+def test_an_error_of_the_disk_is_the_machines(
+    code: str, is_outage: bool, url: str, tmp_path: Path
+) -> None:
+    ids = claim_stack(url, 2)
+    reason = Reason(code=code, message="The disk.", param=None)
+    script: list[ScriptEntry] = [make_line(run_id, failed=reason) for run_id in ids]
+    outcomes, trainer = monitor_script(url, tmp_path, script)
+    assert outcomes == dict.fromkeys(ids, Unprepared("The disk.", is_outage))
+    assert not trainer.killed
 
 
 def test_the_time_limit_of_a_stack_is_the_sum_of_its_runs(

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 
 from shared.domain.errors import InvalidValue
 from worker.trainer.reporting import to_reason
@@ -26,6 +27,13 @@ from worker.training.spec import RunSpec
             "out_of_memory",
             "train_batch_size",
         ),
+        (OSError(28, "No space left on device"), "disk_full", "The worker's disk is full."),
+        (
+            SafetensorError("I/O error: No space left on device (os error 28)"),
+            "disk_full",
+            "The worker's disk is full.",
+        ),
+        (PermissionError(13, "Permission denied"), "disk_error", "PermissionError"),
         (RuntimeError("something else"), "internal_error", "RuntimeError: something else"),
     ],
 )

@@ -30,6 +30,8 @@ RECIPES: list[dict[str, object]] = [
     {"select": "last"},
     {"mixout": 0.2, "pretrained_weight_decay": 0.1, "layerwise_learning_rate_decay": 0.9},
     {"precision": "bfloat16"},
+    {"select": "greedy_average", "eval_points": 6},
+    {"select": "greedy_average", "eval_points": 12, "precision": "bfloat16", "mixout": 0.2},
     {"precision": "bfloat16", "mixout": 0.2, "select": "last"},
     # the first evaluation stays the best, so the state must include it
     {"learning_rate": 1e-9},

@@ -119,6 +119,13 @@ def test_a_finished_run_is_summarized() -> None:
     assert found.has_loss_fallen
 
 
+def test_the_fitted_head_may_have_the_lowest_validation_loss() -> None:
+    history = History(losses=[0.7] * 40, validation_losses={1: 0.2, 10: 0.5, 40: 0.9})
+    recipe = make_recipe(max_steps=40, head_first=True)
+    found = build_evidence(history, recipe, 0.69, {}, None, 0.0)
+    assert (found.lowest_validation_loss, found.lowest_validation_step) == (0.2, 1)
+
+
 @pytest.mark.parametrize(
     ("losses", "lower_norms", "step"),
     [

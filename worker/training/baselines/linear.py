@@ -4,12 +4,14 @@ Classification is logistic regression with an L2 penalty (one per label for mult
 regression is ridge regression, both by scikit-learn. The inverse penalty C is chosen by
 cross-validation: for each value, the rows of every fold are predicted by a model fitted, features
 included, on the other folds. The predictions of all folds together are scored once with the task's
-metric, and the stronger penalty wins a tie. Nothing is random.
+metric, and the stronger penalty wins a tie. Where the same rows have several views (poolings of an
+encoder), the view is chosen first, in the same way, with ``VIEW_INVERSE_PENALTY``. Nothing is
+random.
 """
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -27,6 +29,8 @@ Array = npt.NDArray[Any]  # of text, numbers or label indices; numpy has no comm
 ScoreFunction = Callable[[Array, Array], float | None]
 """The task's metric of targets and predictions; larger is better, None is undefined."""
 INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+VIEW_INVERSE_PENALTY = 1.0
+"""Inverse penalty of the models that choose a view: one fit per fold, so that views are cheap."""
 FOLDS = 3
 MAX_SELECTION_ROWS = 2_000
 """Maximum of rows used to choose C; the model itself is fitted on all rows."""
@@ -104,6 +108,33 @@ def fit_linear_model(
         )
     check_stop()
     return LinearModel(make_features(), task_type, inverse_penalty).fit(inputs, targets)
+
+
+def choose_view(
+    make_features: Callable[[], Features],
+    views: Mapping[str, Array],
+    targets: Array,
+    task_type: TaskType,
+    score: ScoreFunction,
+    check_stop: Callable[[], None],
+) -> str:
+    """Return the view of the rows whose out-of-fold predictions score best; the first wins a tie.
+
+    Each view has one row per target. ``check_stop`` is called before each fit and may raise.
+    """
+    best, best_score = next(iter(views)), -math.inf
+    if len(views) == 1 or len(targets) < FOLDS:
+        return best
+    sample = downsample_rows(targets, MAX_SELECTION_ROWS)
+    for name, inputs in views.items():
+        models = (
+            LinearModel(make_features(), task_type, VIEW_INVERSE_PENALTY) for _ in range(FOLDS)
+        )
+        predictions = _predict_out_of_fold(models, inputs[sample], targets[sample], check_stop)
+        current_score = score(targets[sample], predictions)
+        if current_score is not None and current_score > best_score:
+            best, best_score = name, current_score
+    return best
 
 
 def _choose_inverse_penalty(

@@ -1,39 +1,43 @@
 """Baseline scores: the scores of simpler models on a job's rows.
 
 ``tfidf_logistic_regression`` (``tfidf_ridge`` for regression) is a linear model of weighted word
-counts that never sees the encoder. ``linear_probe`` is a linear model of the frozen encoder's last
-hidden states, averaged over the tokens and standardized, as in probing studies (Alain & Bengio
-2016); the encoder reads pairs joined, as in training.
+counts that never sees the encoder. ``linear_probe`` is a linear model of the frozen encoder's
+standardized states, as in probing studies (Alain & Bengio 2016): the mean over the tokens, the
+first token or the pooler's output, whichever predicts best; pairs are read joined. A sentence
+encoder was made for single texts, so pairs have two more baselines, of which
+the first often wins: ``pair_probe`` is a linear model that compares the two texts' own states
+(|a - b|, a·b, cosine; or these and a and b), ``pair_cosine`` one of their cosine alone.
 
-Both are fitted on the training rows only, where their penalties are chosen too (``linear.py``), and
-scored once on the job's validation and test rows with its metric. They ignore the recipe: no class
-weights, no seed. On a CPU the same job has the same scores.
+All are fitted on the training rows only, where views and penalties are chosen too (``linear.py``),
+and scored once on the job's validation and test rows with its metric. They ignore the recipe: no
+class weights, no seed. On a CPU the same job has the same scores.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from shared.datasets import list_folds
 from shared.domain.job_facts import BaselineScore
 from shared.domain.task import Label, Task, TaskType
 from shared.metrics import Scoring
-from worker.training.baselines.features import TfIdfFeatures, compute_frozen_states
+from worker.training.baselines.features import TfIdfFeatures
+from worker.training.baselines.frozen_encoder import FrozenEncoder, Views
 from worker.training.baselines.linear import (
     Array,
     Features,
     LinearModel,
+    choose_view,
     downsample_rows,
     fit_linear_model,
 )
 from worker.training.data.split import Split, Splits, load_splits
 from worker.training.data.targets import build_targets
-from worker.training.data.tokenization import EncodedText, TextCache
+from worker.training.data.tokenization import TextCache
 from worker.training.errors import build_stop_check
 from worker.training.events import BaselinesScored
-from worker.training.model.encoder import load_encoder
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 
@@ -46,8 +50,6 @@ MAX_FEATURES = 50_000
 """Maximum of word features."""
 MAX_COEFFICIENTS = 2_000_000
 """Maximum of features times outputs."""
-UNUSED_INIT_SEED = 0
-"""Seed of the head, which the probe does not use."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +61,27 @@ class BaselineScorer:
     check_stop: Callable[[], None]
 
     def score_model(
-        self, make_features: Callable[[], Features], get_inputs: Callable[[Split], Array]
+        self, make_features: Callable[[], Features], get_views: Callable[[Split], Views]
     ) -> dict[str, float | None]:
-        """Fit a linear model of the features of the inputs, and return its score by split."""
-        model, task = self._fit_model(make_features, get_inputs), self.scoring.task
+        """Fit a linear model of the features of the best view, and return its score by split."""
+        view, model = self._fit_model(make_features, get_views)
         return {
             name: self._score_predictions(
-                build_linear_targets(split, task), model.predict(get_inputs(split))
+                build_linear_targets(split, self.scoring.task),
+                model.predict(get_views(split)[view]),
             )
             for name, split in self.splits.get_named_splits().items()
             if name != "train"
         }
 
     def _fit_model(
-        self, make_features: Callable[[], Features], get_inputs: Callable[[Split], Array]
-    ) -> LinearModel:
-        train, task = self.splits.train, self.scoring.task
-        return fit_linear_model(
-            make_features,
-            get_inputs(train),
-            build_linear_targets(train, task),
-            task.type,
-            self._score_predictions,
-            self.check_stop,
-        )
+        self, make_features: Callable[[], Features], get_views: Callable[[Split], Views]
+    ) -> tuple[str, LinearModel]:
+        task, views = self.scoring.task, get_views(self.splits.train)
+        targets = build_linear_targets(self.splits.train, task)
+        settings = (targets, task.type, self._score_predictions, self.check_stop)
+        view = choose_view(make_features, views, *settings)
+        return view, fit_linear_model(make_features, views[view], *settings)
 
     def _score_predictions(self, targets: Array, predictions: Array) -> float | None:
         scores = self.scoring.compute_scores(_to_labels(targets), _to_labels(predictions))
@@ -103,13 +102,13 @@ def score_baselines(
     check_stop = build_stop_check(spec.run_id, should_stop)
     check_stop()
     make_deterministic(spec.threads, spec.device)
-    states = FrozenStateCache(spec, check_stop)
+    encoder = FrozenEncoder(spec, check_stop)
     fold_scores: dict[str, dict[str, list[float | None]]] = {}
     rows = 0
     for splits in _iterate_folds(spec, cache or TextCache(), check_stop):
         rows = max(rows, len(splits.train.rows))
         scorer = BaselineScorer(splits, Scoring(spec.task, spec.metric), check_stop)
-        for name, scores in _score_fold(scorer, states).items():
+        for name, scores in _score_fold(scorer, encoder).items():
             for split, score in scores.items():
                 fold_scores.setdefault(split, {}).setdefault(name, []).append(score)
     yield _build_scores_event(fold_scores, rows)
@@ -121,7 +120,7 @@ def _iterate_folds(
     """Yield the splits of each fold, with as many training rows as the baselines are fitted on."""
     for fold in list_folds(spec.split):
         splits = load_splits(spec.model_copy(update={"fold": fold}), cache, check_stop)
-        train = _downsample_split(splits.train, spec.task, _get_max_rows(spec.task))
+        train = _downsample_split(splits.train, spec.task, get_max_rows(spec.task))
         yield replace(splits, train=train)
 
 
@@ -142,21 +141,29 @@ def _build_scores_event(
 
 
 def _score_fold(
-    scorer: BaselineScorer, states: "FrozenStateCache"
+    scorer: BaselineScorer, encoder: FrozenEncoder
 ) -> dict[str, dict[str, float | None]]:
-    """Return the scores of both baselines, by name and split."""
+    """Return the scores of the baselines, by name and split."""
     task = scorer.scoring.task
     is_regression = task.type is TaskType.REGRESSION
     max_features = min(MAX_FEATURES, MAX_COEFFICIENTS // _count_outputs(task))
-    return {
+    scores = {
         "tfidf_ridge" if is_regression else "tfidf_logistic_regression": scorer.score_model(
-            lambda: TfIdfFeatures(max_features), get_texts
+            lambda: TfIdfFeatures(max_features), lambda split: {"words": get_texts(split)}
         ),
-        "linear_probe": scorer.score_model(StandardScaler, states),
+        "linear_probe": scorer.score_model(StandardScaler, encoder.get_joined_views),
     }
+    if task.text_pair_column is not None:
+        scores |= {
+            # not standardized: the cosine, one feature of many, would lose its weight
+            "pair_probe": scorer.score_model(FunctionTransformer, encoder.get_pair_views),
+            "pair_cosine": scorer.score_model(StandardScaler, encoder.get_cosine_views),
+        }
+    return scores
 
 
-def _get_max_rows(task: Task) -> int:
+def get_max_rows(task: Task) -> int:
+    """Return on how many training rows at most a linear model is fitted."""
     return max(MIN_ROWS, min(MAX_ROWS, MAX_TARGETS // _count_outputs(task)))
 
 
@@ -197,25 +204,3 @@ def get_texts(split: Split) -> Array:
 def _downsample_split(split: Split, task: Task, max_rows: int) -> Split:
     sample = downsample_rows(build_linear_targets(split, task), max_rows)
     return Split(split.text, [split.rows[index] for index in sample])
-
-
-class FrozenStateCache:
-    """Frozen encoder states of a split's rows; each row is computed once for all folds."""
-
-    def __init__(self, spec: DataSpec, check_stop: Callable[[], None]) -> None:
-        self._encoder = load_encoder(spec.base_model, spec.task, UNUSED_INIT_SEED).base_model
-        self._encoder.to(spec.device)
-        self._check_stop = check_stop
-        self._states_by_text: dict[int, tuple[EncodedText, dict[int, Array]]] = {}
-        """The text and the states by row, by the text's ``id``."""
-
-    def __call__(self, split: Split) -> Array:
-        """Return the states of the split's rows, of shape (rows, width)."""
-        _, states_by_row = self._states_by_text.setdefault(id(split.text), (split.text, {}))
-        missing = [row for row in split.rows if row not in states_by_row]
-        if missing:
-            states = compute_frozen_states(
-                self._encoder, Split(split.text, missing), self._check_stop
-            )
-            states_by_row.update(zip(missing, states, strict=True))
-        return np.stack([states_by_row[row] for row in split.rows])

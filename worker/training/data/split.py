@@ -66,6 +66,7 @@ def _encode_files(
             check_stop,
             param=source,
             group_by=get_group_column(spec.split, source),
+            pair_encoding=spec.pair_encoding,
         )
         for source, file in _list_input_files(spec).items()
     }

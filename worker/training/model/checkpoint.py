@@ -5,21 +5,21 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from shared.domain.naming import HEAD_WEIGHTS_FILE, WEIGHTS_FILE
 from shared.domain.task import Label, Task
+from shared.recipe import Recipe
+from shared.recipe.fields import Select
 from worker.training.data.split import Split
 from worker.training.evaluation import EvaluationResult
+from worker.training.model.average_candidates import AverageCandidates
+from worker.training.model.pooled_classifier import PooledClassifier
+from worker.training.model.pooled_export import save_pooled_classifier
 from worker.training.model.transformers_logging import silence_transformers
-
-
-class SupportsStateDict(Protocol):
-    """A network, or one seed's view of a stack."""
-
-    def state_dict(self) -> Mapping[str, Tensor]: ...
+from worker.training.model.weight_files import SupportsStateDict
 
 
 class BestCheckpoint:
@@ -29,8 +29,10 @@ class BestCheckpoint:
     last step is always evaluated, and the network itself has its weights.
     """
 
-    def __init__(self, select: Literal["best_checkpoint", "last"]) -> None:
-        self._keeps_copy = select == "best_checkpoint"
+    def __init__(self, select: Select, candidates: AverageCandidates | None = None) -> None:
+        self._keeps_copy = select != "last"
+        self.candidates = candidates
+        """The best checkpoints, some of which are averaged at the end; None unless asked for."""
         self._score = -math.inf
         self._weights: dict[str, Tensor] | None = None
         self.step = 0
@@ -44,6 +46,8 @@ class BestCheckpoint:
         An undefined score is never the best.
         """
         score = evaluation.result.score
+        if self.candidates is not None:
+            self.candidates.offer_weights(step, score, network)
         is_best = score is not None and score > self._score
         if is_best or self._evaluation is None or not self._keeps_copy:
             if self._keeps_copy:  # first, so that running out of memory leaves the record unchanged
@@ -77,7 +81,7 @@ class BestCheckpoint:
         self._score = -math.inf if score is None else score
 
     def replace_evaluation(self, evaluation: EvaluationResult) -> None:
-        """Replace the evaluation of the chosen weights by one made in float32."""
+        """Replace the evaluation by one made in float32, or by that of the average."""
         self._evaluation = evaluation
 
     def restore_weights(self, network: PreTrainedModel) -> None:
@@ -93,20 +97,37 @@ class BestCheckpoint:
         return self._evaluation
 
 
+def create_best_checkpoint(recipe: Recipe, output: Path) -> BestCheckpoint:
+    """Create the record of a run; candidates for an average are kept in a folder of ``output``."""
+    is_averaged = recipe.select == "greedy_average"
+    candidates = AverageCandidates(output / "candidates") if is_averaged else None
+    return BestCheckpoint(recipe.select, candidates)
+
+
 def export_model(
     network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task, folder: Path
 ) -> str:
-    """Write config, weights (safetensors) and tokenizer; return the sha256 of the weights file.
+    """Write config, weights (safetensors) and tokenizer; return the sha256 of the weights.
 
-    The tokenizer's length limit is set to the task's, so that ``truncation=True`` truncates texts
+    The digest is that of the weights file, followed by the head's file where there is one. The
+    tokenizer's length limit is set to the task's, so that ``truncation=True`` truncates texts
     as training did.
     """
     tokenizer.model_max_length = task.max_seq_length
     with silence_transformers():
-        network.save_pretrained(folder)
+        if isinstance(network, PooledClassifier):
+            save_pooled_classifier(network, folder)
+        else:
+            # under today's names, whatever names the base model's file had: the graph and other
+            # servers know no others
+            network.save_pretrained(folder, save_original_format=False)
         tokenizer.save_pretrained(folder)
-    with (folder / "model.safetensors").open("rb") as weights:
-        return hashlib.file_digest(weights, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for name in (WEIGHTS_FILE, HEAD_WEIGHTS_FILE):
+        if (folder / name).exists():
+            with (folder / name).open("rb") as weights:
+                hashlib.file_digest(weights, lambda: digest)
+    return digest.hexdigest()
 
 
 def export_predictions(

@@ -33,12 +33,13 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
+from shared.recipe.schedule import create_linear_schedule
 from worker.training.data.split import Split, Splits
 from worker.training.data.tokenization import EncodedText
+from worker.training.model.average_candidates import average_tensors
 from worker.training.model.module_groups import get_family
 from worker.training.optim.optimizer import compute_adamw_settings
 from worker.training.optim.parameter_groups import ParameterGroup, build_parameter_groups
-from worker.training.optim.schedule import create_linear_schedule
 
 REGISTER_FLOATS = 16
 """Float32 numbers in the widest vector register, and in the cache lines by which the fused AdamW
@@ -111,31 +112,34 @@ class CompactVocabulary:
 
     @torch.no_grad()
     def build_full_table(
-        self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
+        self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, *steps: int
     ) -> dict[str, Tensor]:
         """Return the full table, of shape (size, width), by parameter name; empty if not cut.
 
-        ``network`` has the cut table after ``step`` steps of the recipe, ``start`` the full table
-        before the first step. Both are left unchanged.
+        ``network`` has the cut table after so many steps of the recipe, or the average of the
+        tables after each of ``steps``; ``start`` has the full table before the first step. Both
+        are left unchanged.
         """
         if not self.is_cut:
             return {}
         trained, initial = _get_embedding(network).weight, _get_embedding(start).weight
         entries = self.entries.to(initial.device)
         table = initial.detach().clone()
-        factors = compute_decay_factors(network, recipe, step)
+        factors = compute_decay_factors(network, recipe, max(steps))
         if factors:
             absent = self._find_absent_entries(initial.device)
-            table[absent] = replay_decay(table[absent], initial[absent], factors)
+            table[absent] = average_tensors(
+                [replay_decay(table[absent], initial[absent], factors[:step]) for step in steps]
+            )
         table[entries] = trained
         [name] = (name for name, parameter in network.named_parameters() if parameter is trained)
         return {name: table}
 
     def restore_full_table(
-        self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
+        self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, *steps: int
     ) -> None:
         """Put the full table, as training all entries would leave it, back into the network."""
-        for table in self.build_full_table(network, start, recipe, step).values():
+        for table in self.build_full_table(network, start, recipe, *steps).values():
             embedding = _get_embedding(network)
             if embedding.padding_idx is not None:
                 embedding.padding_idx = int(self.entries[embedding.padding_idx])

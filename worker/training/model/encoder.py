@@ -6,39 +6,89 @@ is the checkpoint, bit for bit, in float32.
 """
 
 import copy
+import math
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from shared.domain.naming import HEAD_WEIGHTS_FILE
 from shared.domain.task import Task, TaskType
 from worker.training.errors import BaseModelUnreadable
+from worker.training.model.empty_network import check_base_model
 from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
 from worker.training.model.module_groups import get_family, is_bias, is_normalization
+from worker.training.model.pooled_classifier import (
+    FAMILY_HEAD,
+    HeadChoice,
+    PooledClassifier,
+)
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.seeding import init_stream
 
 
-def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
+def load_encoder(
+    base_model: Path, task: Task, init_seed: int, choice: HeadChoice = FAMILY_HEAD
+) -> PreTrainedModel:
     """Return the base model with a head for the task's outputs, on the CPU, in float32.
 
     Raise BaseModelUnreadable if its folder is incomplete or damaged.
     """
-    checkpoint, missing = _read_checkpoint(
+    checkpoint, missing = _read_cached_checkpoint(
         base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.output_names)
     )
     network = copy.deepcopy(checkpoint)
     family = get_family(network)
     drawn = [*family.head, *([family.pooler] if family.pooler else [])]
     _check_missing_tensors(base_model, [key for key in missing if not _is_below(key, *drawn)])
+    if choice.pooling != "family":
+        network = PooledClassifier(network, choice, task)
+        family = network.family
     for path in family.head:
         draw_module(network, path, init_seed)
     if family.pooler and any(_is_below(key, family.pooler) for key in missing):
         draw_module(network, family.pooler, init_seed)
     return network
+
+
+def load_trained_network(folder: Path, task: Task, choice: HeadChoice) -> PreTrainedModel:
+    """Return a model that a run of this task has exported, on the CPU, in float32.
+
+    Raise BaseModelUnreadable if its folder is incomplete or damaged.
+    """
+    network, missing = _read_checkpoint(folder, task.type, tuple(task.output_names))
+    if choice.pooling == "family":
+        _check_missing_tensors(folder, missing)
+        return network
+    family = get_family(network)
+    replaced = [*family.head, *([family.pooler] if family.pooler else [])]
+    _check_missing_tensors(folder, [key for key in missing if not _is_below(key, *replaced)])
+    pooled = PooledClassifier(network, choice, task)
+    try:
+        pooled.classifier.load_state_dict(load_file(folder / HEAD_WEIGHTS_FILE))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise BaseModelUnreadable(
+            f"The head of the model {folder.name} cannot be read: {error}", param="model"
+        ) from error
+    return pooled
+
+
+def has_pretrained_pooler(base_model: Path, task: Task) -> bool:
+    """Return whether the encoder has a pooler (``pooler_output``) whose weights are in the folder.
+
+    Raise BaseModelUnreadable if the folder is incomplete or damaged.
+    """
+    checkpoint, missing = _read_cached_checkpoint(
+        base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.output_names)
+    )
+    pooler = get_family(checkpoint).pooler
+    if pooler is None or not pooler.startswith(f"{checkpoint.base_model_prefix}."):
+        return False
+    return not any(_is_below(key, pooler) for key in missing)
 
 
 def _check_missing_tensors(base_model: Path, missing: list[str]) -> None:
@@ -53,17 +103,22 @@ def _check_missing_tensors(base_model: Path, missing: list[str]) -> None:
 
 # the runs of a job start from the same weights: a warm trainer reads them once
 @lru_cache(maxsize=1)
-def _read_checkpoint(
+def _read_cached_checkpoint(
     base_model: Path, _fingerprint: FolderFingerprint, task_type: TaskType, outputs: tuple[str, ...]
 ) -> tuple[PreTrainedModel, list[str]]:
-    """Return the checkpoint and the names of the tensors it lacks.
+    """Return what ``_read_checkpoint`` returns. It is cached: copy it before changing it."""
+    return _read_checkpoint(base_model, task_type, outputs)
 
-    The network is cached: copy it before changing it.
-    """
+
+def _read_checkpoint(
+    folder: Path, task_type: TaskType, outputs: tuple[str, ...]
+) -> tuple[PreTrainedModel, list[str]]:
+    """Return the checkpoint and the names of the tensors it lacks."""
+    check_base_model(folder)
     try:
         with silence_transformers():
             network, report = AutoModelForSequenceClassification.from_pretrained(
-                base_model,
+                folder,
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
@@ -77,11 +132,24 @@ def _read_checkpoint(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise BaseModelUnreadable(
-            f"The base model {base_model.name} cannot be read: {error}", param="model"
+            f"The model {folder.name} cannot be read: {error}", param="model"
         ) from error
+    _check_finite(folder, network)
     return network, sorted(
         {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     )
+
+
+def _check_finite(base_model: Path, network: PreTrainedModel) -> None:
+    """Raise BaseModelUnreadable if a weight is infinite or no number, as an overflow leaves it."""
+    for name, parameter in network.named_parameters():
+        # a sum is finite only if every term is; it needs no copy of the tensor
+        if not math.isfinite(parameter.detach().sum(dtype=torch.float64).item()):
+            raise BaseModelUnreadable(
+                f"The weights of {base_model.name} contain numbers that are not finite, in "
+                f"{name}. Copy its folder again, or choose another base model.",
+                param="model",
+            )
 
 
 def _is_below(key: str, *paths: str) -> bool:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from shared.encoders.families import FAMILIES, Family
 from worker.training.errors import BaseModelUnreadable
+from worker.training.model.pooled_classifier import PooledClassifier
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class ModuleGroup:
 
 def get_family(network: PreTrainedModel) -> Family:
     """Return the network's family. Raise BaseModelUnreadable if it is not supported."""
+    if isinstance(network, PooledClassifier):
+        return network.family
     family = FAMILIES.get(network.config.model_type)
     if family is None:
         raise BaseModelUnreadable(
@@ -35,6 +38,12 @@ def get_family(network: PreTrainedModel) -> Family:
             param="model",
         )
     return family
+
+
+def get_output_layer(network: PreTrainedModel) -> nn.Linear:
+    """Return the layer that gives the logits: the last linear layer of the head."""
+    head = network.get_submodule(get_family(network).head[-1])
+    return [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
 
 
 def list_block_paths(network: PreTrainedModel) -> list[str]:

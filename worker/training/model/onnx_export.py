@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.onnx import OnnxExporterError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
+from shared.domain.naming import GRAPH_FILE, HEAD_WEIGHTS_FILE, WEIGHTS_FILE
+from worker.training.model.pooled_classifier import PooledClassifier
 
 log = logging.getLogger("evenkeel.trainer")
 
@@ -31,8 +32,8 @@ OPSET = 17
 """The first opset with the operator LayerNormalization."""
 IR_VERSION = 8
 """The IR version of that opset; the exporter's default may be too new for a runtime."""
-EXAMPLE_ROWS, EXAMPLE_TOKENS = 2, 5
-"""Size of the traced example; the graph leaves both free."""
+EXAMPLE_ROWS, EXAMPLE_TOKENS = 4, 5
+"""Size of the traced example, an even number of rows; the graph leaves both free."""
 _EXPORT_ERRORS = (OnnxExporterError, RuntimeError, TypeError, ValueError, NotImplementedError)
 _DTYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 
@@ -40,6 +41,8 @@ _DTYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 class _TensorLocation(NamedTuple):
     """Position of a tensor in a safetensors file."""
 
+    file: str
+    """Name of the file, beside the graph."""
     dtype: int
     shape: list[int]
     offset: int
@@ -82,7 +85,9 @@ class GraphExporter:
         Return False, writing nothing, if torch cannot export the network. The graph's inputs are
         int64 of shape (rows, tokens), both free: ``input_ids``, ``attention_mask`` and, if the
         family has them, ``token_type_ids``. Its output ``logits`` is float32 of shape (rows,
-        outputs). Its metadata has the ``pad_token_id``.
+        outputs). Its metadata has the ``pad_token_id`` and the ``pair_encoding``; unless that is
+        ``joined``, the first half of the input rows are the first texts of the pairs, and the
+        output has one row per pair.
         """
         names = ["input_ids", "attention_mask"]
         if "token_type_ids" in tokenizer.model_input_names:
@@ -94,8 +99,10 @@ class GraphExporter:
             return False
         graph = ModelProto()
         graph.CopyFrom(model)
-        helper.set_model_props(graph, {"pad_token_id": str(tokenizer.pad_token_id)})
-        _link_weights(graph, _read_tensor_locations(folder / WEIGHTS_FILE))
+        encoding = network.pair_encoding if isinstance(network, PooledClassifier) else "joined"
+        properties = {"pad_token_id": str(tokenizer.pad_token_id), "pair_encoding": encoding}
+        helper.set_model_props(graph, properties)
+        _link_weights(graph, _locate_parameters(network, folder))
         (folder / GRAPH_FILE).write_bytes(graph.SerializeToString())
         return True
 
@@ -106,6 +113,7 @@ class GraphExporter:
             [
                 {name: value for name, value in config.items() if name not in labels},
                 network.num_labels,
+                _list_head_options(network),
                 names,
             ],
             default=str,
@@ -114,6 +122,13 @@ class GraphExporter:
         if self._cached_graph is None or self._cached_graph[0] != key:
             self._cached_graph = (key, _trace_network(network, names))
         return self._cached_graph[1]
+
+
+def _list_head_options(network: PreTrainedModel) -> list[str]:
+    """Return what the graph depends on beyond the config."""
+    if not isinstance(network, PooledClassifier):
+        return []
+    return [network.pooling, network.pair_encoding, type(network.classifier).__name__]
 
 
 GRAPH_EXPORTER = GraphExporter()
@@ -168,6 +183,18 @@ def _use_published_mode(network: PreTrainedModel) -> Iterator[None]:
         network.train(training)
 
 
+def _locate_parameters(network: PreTrainedModel, folder: Path) -> dict[str, _TensorLocation]:
+    """Return the positions of the network's parameters in the published files, by their names."""
+    locations = _read_tensor_locations(folder / WEIGHTS_FILE)
+    if not isinstance(network, PooledClassifier):
+        return locations
+    head = _read_tensor_locations(folder / HEAD_WEIGHTS_FILE)
+    return {
+        **{f"{network.encoder_path}.{name}": location for name, location in locations.items()},
+        **{f"classifier.{name}": location for name, location in head.items()},
+    }
+
+
 def _read_tensor_locations(path: Path) -> dict[str, _TensorLocation]:
     """Return the positions of the tensors in a safetensors file.
 
@@ -180,7 +207,7 @@ def _read_tensor_locations(path: Path) -> dict[str, _TensorLocation]:
     first_byte = 8 + size
     return {
         name: _TensorLocation(
-            _DTYPES[entry["dtype"]], entry["shape"], first_byte + start, end - start
+            path.name, _DTYPES[entry["dtype"]], entry["shape"], first_byte + start, end - start
         )
         for name, entry in header.items()
         for start, end in [entry["data_offsets"]]
@@ -206,7 +233,7 @@ def _build_initializer(name: str, location: _TensorLocation) -> TensorProto:
     tensor = TensorProto(name=name, data_type=location.dtype, dims=location.shape)
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in (
-        ("location", WEIGHTS_FILE),
+        ("location", location.file),
         ("offset", str(location.offset)),
         ("length", str(location.length)),
     ):

@@ -13,6 +13,7 @@ gradient needs no copy:
   be faster.
 - tables of biases that are looked up (MPNet's relative positions), for the same reasons.
 - norms on a CPU: its kernels take bfloat16 activations with float32 weights.
+- the map from a cosine to a prediction: 8 bits of its result would round the labels' scale.
 - weights under mixout. It subtracts nearly equal numbers, so the mixing is done in float32 and its
   result is cast.
 """
@@ -29,6 +30,7 @@ from transformers import PreTrainedModel
 from shared.recipe import Precision
 from worker.training.model.dropout import install_bit_dropout
 from worker.training.model.module_groups import get_family, is_bias
+from worker.training.model.pair_heads import ComparisonHead
 from worker.training.optim.optimizer import compute_gradient_norm, get_chunk_size, split_into_chunks
 
 
@@ -162,6 +164,8 @@ def _iterate_float32_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
             yield from module.parameters()
         if isinstance(module, parametrize.ParametrizationList):
             yield module.original
+        if isinstance(module, ComparisonHead):
+            yield from module.parameters()
 
 
 def _cast_outputs(replica: PreTrainedModel) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from worker.training.packed.packing import is_padding_free
+from worker.training.packed.packing import has_mean_pooling_head, is_padding_free
 
 
 class NotStackable(Exception):
@@ -100,8 +100,7 @@ def _stack_parameters(stacked: nn.Module, single: nn.Module, stack_size: int) ->
 
 def check_stackable(network: PreTrainedModel) -> None:
     """Raise NotStackable if the network cannot be stacked."""
-    pools_mean = getattr(network.config, "classifier_pooling", "cls") == "mean"
-    if not is_padding_free(network) or pools_mean:
+    if not is_padding_free(network) or has_mean_pooling_head(network):
         raise NotStackable(f"{network.config.model_type} cannot take packed batches in a stack")
     for path, module in network.named_modules():
         has_parameters = any(True for _ in module.parameters(recurse=False))

@@ -14,6 +14,7 @@ from typing import TypeVar
 import torch
 
 from shared.metrics import Scoring
+from shared.recipe.schedule import create_linear_schedule
 from worker.training.errors import StopRequested, TrainingDiverged
 from worker.training.evaluation import EvaluationResult
 from worker.training.events import RunEvent, Step
@@ -24,7 +25,6 @@ from worker.training.multi_seed.gradients import StackedGradients
 from worker.training.multi_seed.seed import SeedRun
 from worker.training.multi_seed.stack import SeedStack
 from worker.training.optim.objective import build_training_objective
-from worker.training.optim.schedule import create_linear_schedule, list_evaluation_steps
 from worker.training.seeding import seed_dropout_of_stack
 
 TaggedEvent = tuple[str, RunEvent | Exception]
@@ -53,7 +53,7 @@ class StackLoop:
         self._schedule = create_linear_schedule(
             recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps
         )
-        self._evaluation_steps = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
+        self._evaluation_steps = set(recipe.checkpoint_steps)
         self._last_step = min(spec.stop_step or recipe.max_steps, recipe.max_steps)
         self._objective = build_training_objective(
             spec.task, recipe.class_weights, stack.splits.train.list_labels(), stack.forward.device

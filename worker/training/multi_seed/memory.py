@@ -53,7 +53,7 @@ def estimate_seed_bytes(stack: SeedStack) -> int:
     ]
     # iterate_tensors has weights, moments and initial weights; add a gradient per weight
     size = _sum_bytes(stack.iterate_tensors()) + _sum_bytes(masters) + 2 * _sum_bytes(replica)
-    if recipe.select == "best_checkpoint":
+    if recipe.select != "last":
         size += _sum_bytes(masters)
     longest = list_longest_rows(stack.splits.train, recipe.train_batch_size)
     return size + int(TEMPORARIES_FACTOR * measure_activation_bytes(stack, longest))

@@ -6,10 +6,11 @@ from functools import partial
 from shared.domain.naming import format_state_name
 from shared.metrics import Scoring
 from worker.training.completion import TrainedNetwork, build_paused_event, finish_training
+from worker.training.data.soft_labels import apply_soft_labels
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.errors import StopRequested, TrainingDiverged, build_stop_check
-from worker.training.events import RunEvent
+from worker.training.events import HeadFitted, RunEvent
 from worker.training.malloc import keep_freed_memory
 from worker.training.multi_seed.compatibility import can_stack
 from worker.training.multi_seed.evaluation import evaluate_stack
@@ -19,7 +20,12 @@ from worker.training.multi_seed.memory import choose_stack_size, estimate_seed_b
 from worker.training.multi_seed.seed import SeedRun
 from worker.training.multi_seed.stack import SeedStack
 from worker.training.network_setup import apply_mixout, build_network
-from worker.training.resume_state import ResumeState, read_state_step, save_state
+from worker.training.resume_state import (
+    ResumeState,
+    read_state_step,
+    resume_candidates,
+    save_state,
+)
 from worker.training.run import build_started_event, train_run
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
@@ -95,9 +101,11 @@ class _GroupTrainer:
         make_deterministic(specs[0].threads, specs[0].device)
         keep_freed_memory()
         try:
-            splits = load_splits(specs[0], self._cache, _build_group_check(specs, self._is_stopped))
+            check_stop = _build_group_check(specs, self._is_stopped)
+            splits = load_splits(specs[0], self._cache, check_stop)
+            splits = apply_soft_labels(specs[0], splits, self._cache, check_stop)
             seeds = [SeedRun(spec, splits) for spec in specs]
-            stack_size = stack_size or _choose_stack_size(seeds, splits)
+            stack_size = stack_size or self._choose_stack_size(seeds, splits)
         except NotStackable:
             for spec in specs:
                 yield from self.train_alone(spec)
@@ -105,6 +113,13 @@ class _GroupTrainer:
             yield from ((spec.run_id, error) for spec in specs)
         else:
             yield from self._train_stacks(seeds, splits, stack_size)
+
+    def _choose_stack_size(self, seeds: Sequence[SeedRun], splits: Splits) -> int:
+        check_stop = _build_group_check([seed.spec for seed in seeds], self._is_stopped)
+        sample = SeedStack(seeds[:1], splits, check_stop)
+        seed_bytes, device = estimate_seed_bytes(sample), sample.network.device
+        del sample
+        return choose_stack_size(get_free_bytes(device), seed_bytes, len(seeds))
 
     def _train_stacks(
         self, waiting: list[SeedRun], splits: Splits, stack_size: int
@@ -132,7 +147,8 @@ class _GroupTrainer:
         """Train one stack to its end; add seeds that do not fit into memory to ``deferred``."""
         present = list(seeds)
         try:
-            stack = SeedStack(seeds, splits, compiled=self._compiled)
+            check_stop = _build_group_check([seed.spec for seed in seeds], self._is_stopped)
+            stack = SeedStack(seeds, splits, check_stop, compiled=self._compiled)
             present = stack.seeds
             yield from _start_seeds(stack)
             yield from StackLoop(stack, self._is_stopped, deferred).run()
@@ -142,13 +158,6 @@ class _GroupTrainer:
                 yield from self.train_alone(seed.spec)
         except Exception as error:  # noqa: BLE001 (a failing run must not end the others)
             yield from ((seed.run_id, error) for seed in present)
-
-
-def _choose_stack_size(seeds: Sequence[SeedRun], splits: Splits) -> int:
-    sample = SeedStack(seeds[:1], splits)
-    seed_bytes, device = estimate_seed_bytes(sample), sample.network.device
-    del sample
-    return choose_stack_size(get_free_bytes(device), seed_bytes, len(seeds))
 
 
 def _build_group_check(
@@ -172,6 +181,8 @@ def _start_seeds(stack: SeedStack) -> Iterator[TaggedEvent]:
     for seed in new:
         seed.is_started = True
         yield seed.run_id, build_started_event(seed.spec, stack.splits, scoring, padding_free=True)
+        if seed.fitted_head is not None and seed.spec.state is None:
+            yield seed.run_id, HeadFitted(fit=seed.fitted_head.fit)
     states = [seed.resume_state for seed in stack.seeds if seed.resume_state is not None]
     if not states:
         return
@@ -194,6 +205,8 @@ def _restore_best_checkpoints(
         if isinstance(evaluation, TrainingDiverged):
             raise evaluation
         seed.best.resume_from(state.best_step, state.best_score, evaluation, state.best_weights)
+        if seed.spec.state is not None:
+            resume_candidates(seed.spec.state, seed.best)
 
 
 def _finish_seeds(stack: SeedStack, is_stopped: Callable[[str], bool]) -> Iterator[TaggedEvent]:
@@ -219,5 +232,7 @@ def _finish_seed(stack: SeedStack, seed: SeedRun, is_stopped: Callable[[str], bo
     stack.vocabulary.cut_embeddings(network)
     apply_mixout(network, spec.recipe)
     network.load_state_dict(view.state_dict())
-    trained = TrainedNetwork(network, stack.vocabulary, stack.splits, seed.best, seed.history)
+    trained = TrainedNetwork(
+        network, stack.vocabulary, stack.splits, seed.best, seed.history, seed.fitted_head
+    )
     return finish_training(spec, trained, check_stop)

@@ -7,7 +7,8 @@ from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import Splits
 from worker.training.evaluation import EvaluationResult
 from worker.training.events import Evaluation, Step
-from worker.training.model.checkpoint import BestCheckpoint
+from worker.training.head_first.fitted_head import FittedHead
+from worker.training.model.checkpoint import create_best_checkpoint
 from worker.training.resume_state import ResumeState, read_state
 from worker.training.run_diagnostics import History
 from worker.training.spec import RunSpec
@@ -18,7 +19,7 @@ class SeedRun:
 
     def __init__(self, spec: RunSpec, splits: Splits) -> None:
         self.spec = spec
-        self.best = BestCheckpoint(spec.recipe.select)
+        self.best = create_best_checkpoint(spec.recipe, spec.output)
         self.history = History()
         self.latest_evaluation: EvaluationResult | None = None
         self.resume_state: ResumeState | None = None
@@ -26,6 +27,8 @@ class SeedRun:
         self.last_evaluated_step = 0
         """The last step whose evaluation was reported."""
         self.is_started = False
+        self.fitted_head: FittedHead | None = None
+        """The head that training starts from, once it is fitted; None if the recipe draws it."""
         self._splits = splits
         self._batches: Iterator[tuple[int, list[int]]] | None = None
         self._batch: tuple[int, list[int]] = (0, [])

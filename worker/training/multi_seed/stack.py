@@ -1,6 +1,6 @@
 """A stack of seeds: their network, its optimizer, and each seed's view of both."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from worker.training.model.precision import create_compute_weights
 from worker.training.multi_seed.forward import StackedForward, compile_blocks
 from worker.training.multi_seed.layers import get_seed_weights, load_seed_weights, stack_networks
 from worker.training.multi_seed.seed import SeedRun
-from worker.training.network_setup import apply_mixout, build_network
+from worker.training.network_setup import apply_mixout, build_network, initialize_head
 from worker.training.optim.optimizer import Optimizer, OptimizerState
 from worker.training.resume_state import ResumeState
 
@@ -20,13 +20,23 @@ from worker.training.resume_state import ResumeState
 class SeedStack:
     """Seeds at the same step of the same recipe; seed k has index k in every tensor."""
 
-    def __init__(self, seeds: Sequence[SeedRun], splits: Splits, *, compiled: bool = False) -> None:
-        """Build the stack. Raise NotStackable if the encoder does not allow it."""
+    def __init__(
+        self,
+        seeds: Sequence[SeedRun],
+        splits: Splits,
+        check_stop: Callable[[], None],
+        *,
+        compiled: bool = False,
+    ) -> None:
+        """Build the stack. Raise NotStackable if the encoder does not allow it.
+
+        ``check_stop`` is called while heads are fitted and may raise.
+        """
         recipe = seeds[0].spec.recipe
         self.seeds = list(seeds)
         self.step = seeds[0].history.step
         """Number of completed steps."""
-        self.network = stack_networks(self._iterate_networks(splits), len(self.seeds))
+        self.network = stack_networks(self._iterate_networks(splits, check_stop), len(self.seeds))
         self.splits = self.vocabulary.renumber_splits(splits)
         self._initial_weights = apply_mixout(self.network, recipe)
         self.optimizer = Optimizer(self.network, recipe, self._initial_weights)
@@ -34,10 +44,14 @@ class SeedStack:
         self._precision, self._compiled = recipe.precision, compiled
         self._prepare_passes()
 
-    def _iterate_networks(self, splits: Splits) -> Iterator[PreTrainedModel]:
+    def _iterate_networks(
+        self, splits: Splits, check_stop: Callable[[], None]
+    ) -> Iterator[PreTrainedModel]:
         """Build the seeds' networks one at a time, cut to the vocabulary of the first one."""
         for index, seed in enumerate(self.seeds):
-            network = build_network(seed.spec, splits)
+            network = build_network(seed.spec, splits, seed.fitted_head)
+            if seed.fitted_head is None:
+                seed.fitted_head = initialize_head(network, seed.spec, splits, check_stop)
             if index == 0:
                 self.vocabulary = CompactVocabulary.from_texts(
                     network, [split.text for split in splits.get_named_splits().values()]

@@ -8,7 +8,8 @@
 - Regression: mean squared error in the labels' own unit and scale, so that the exported head
   predicts the numbers themselves. The head starts at the mean of the training labels
   (``set_bias_to_mean``): a fresh head predicts about 0, and at fine-tuning rates the way from
-  there to the labels' level would waste many steps.
+  there to the labels' level would waste many steps. The cosine of two texts starts at the
+  labels' range (``set_map_to_range``).
 
 Weights affect the training loss only; evaluation losses are unweighted.
 """
@@ -19,12 +20,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
 from shared.domain.task import Label, Task, TaskType
-from worker.training.model.module_groups import get_family
+from worker.training.model.module_groups import get_family, get_output_layer
+from worker.training.model.pair_heads import CosineHead
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """Loss of logits (rows, outputs) and of labels from ``build_targets``."""
@@ -131,9 +133,27 @@ def _compute_cross_entropy(masses: Sequence[float]) -> float:
     return -sum(mass * math.log(mass / total) for mass in masses if mass)
 
 
+def initialize_regression(network: PreTrainedModel, labels: Sequence[Label]) -> None:
+    """Bring the predictions of a new regression head to the level of the training labels."""
+    head = network.get_submodule(get_family(network).head[-1])
+    if isinstance(head, CosineHead):
+        set_map_to_range(head, labels)
+    else:
+        set_bias_to_mean(network, labels)
+
+
+@torch.no_grad()
+def set_map_to_range(head: CosineHead, labels: Sequence[Label]) -> None:
+    """Map the cosine 0 to the lowest training label and 1 to the highest.
+
+    Equal labels get a scale of 1, since 0 would leave the encoder without a gradient.
+    """
+    numbers = cast(Sequence[float], labels)
+    head.map.weight.fill_(max(numbers) - min(numbers) or 1.0)
+    head.map.bias.fill_(min(numbers))
+
+
 @torch.no_grad()
 def set_bias_to_mean(network: PreTrainedModel, labels: Sequence[Label]) -> None:
     """Set the bias of a regression head's output to the mean of the training labels."""
-    head = network.get_submodule(get_family(network).head[-1])
-    output = [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
-    output.bias.fill_(math.fsum(cast(Sequence[float], labels)) / len(labels))
+    get_output_layer(network).bias.fill_(math.fsum(cast(Sequence[float], labels)) / len(labels))

@@ -29,6 +29,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from worker.training.data.tokenization import EncodedText
 from worker.training.device import to_device
 from worker.training.model.module_groups import get_family, list_block_paths
+from worker.training.model.pooled_classifier import PooledClassifier
 from worker.training.packed.attention import compute_row_attention
 from worker.training.packed.packed_layout import PackedLayout, build_packed_layout
 
@@ -43,6 +44,14 @@ def is_padding_free(network: PreTrainedModel) -> bool:
     return get_family(network).padding_free and not getattr(network.config, "is_decoder", False)
 
 
+def has_mean_pooling_head(network: PreTrainedModel) -> bool:
+    """Return whether the family's own head reads the mean of the tokens (ModernBERT's option)."""
+    return (
+        not isinstance(network, PooledClassifier)
+        and getattr(network.config, "classifier_pooling", "cls") == "mean"
+    )
+
+
 def build_packed_inputs(
     text: EncodedText, rows: Sequence[Sequence[int]], network: PreTrainedModel
 ) -> tuple[dict[str, Tensor], PackedLayout]:
@@ -50,10 +59,11 @@ def build_packed_inputs(
 
     ``rows`` lists the rows of each of S sequences. Tensors are on the network's device. The
     layout's ``first_tokens`` follow the order of ``rows``, whatever order the rows are packed in.
+    Separately encoded texts of a pair are rows of their own, as ``EncodedText`` lists them.
     """
-    orders, sorted_rows = _sort_rows_by_length(text, rows)
+    orders, sorted_rows = _sort_rows_by_length(text, [text.list_sequences(part) for part in rows])
     layout = build_packed_layout(
-        [text.list_lengths(sequence) for sequence in sorted_rows], network.device
+        [text.list_sequence_lengths(sequence) for sequence in sorted_rows], network.device
     )
     place_of_row = to_device(torch.tensor(orders).argsort(dim=1), network.device)
     layout = replace(layout, first_tokens=layout.first_tokens.gather(1, place_of_row))
@@ -74,7 +84,7 @@ def _sort_rows_by_length(
     Rows whose attention is computed together are then neighbors.
     """
     orders = [
-        sorted(range(len(sequence)), key=text.list_lengths(sequence).__getitem__)
+        sorted(range(len(sequence)), key=text.list_sequence_lengths(sequence).__getitem__)
         for sequence in rows
     ]
     return orders, [
@@ -174,6 +184,8 @@ def _register_narrowing_hooks(
     network: PreTrainedModel, layout: PackedLayout
 ) -> tuple[RemovableHandle, ...]:
     """Drop all but the rows' first tokens from the point where the family reads no others."""
+    if isinstance(network, PooledClassifier) and network.reads_all_tokens:
+        return ()
     family = get_family(network)
     if family.first_tokens is None:
         return (_narrow_encoder_output(network, layout),)
@@ -189,7 +201,7 @@ def _register_narrowing_hooks(
 def _narrow_encoder_output(network: PreTrainedModel, layout: PackedLayout) -> RemovableHandle:
     """Narrow the encoder's last states: to the first tokens, or to means if its head pools so."""
     pool: Callable[[Tensor, PackedLayout], Tensor] = _select_first_tokens
-    if getattr(network.config, "classifier_pooling", "cls") == "mean":
+    if has_mean_pooling_head(network):
         pool = _average_rows
 
     def replace_last_states(

@@ -65,7 +65,7 @@ BAD_TEXT: list[BadUpload] = [
     BadUpload(
         "prose", "data.txt", lambda: b"Once upon a time\nthere was a file.\n", 422, "not_a_table"
     ),
-    BadUpload("one column", "data.csv", lambda: b"text\nfirst\nsecond\n", 422, "not_a_table"),
+    BadUpload("one column", "data.csv", lambda: b"first\nsecond\nthird\n", 422, "not_a_table"),
     BadUpload(
         "quote never closed",
         "data.csv",

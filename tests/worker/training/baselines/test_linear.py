@@ -20,6 +20,7 @@ from worker.training.baselines.linear import (
     LinearModel,
     ScoreFunction,
     assign_folds,
+    choose_view,
     downsample_rows,
     fit_linear_model,
 )
@@ -140,3 +141,17 @@ def test_with_very_many_labels_no_penalty_is_chosen(monkeypatch: pytest.MonkeyPa
         StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, compute_mcc, lambda: fits.append(1)
     )
     assert len(fits) == 1 + 2 * FOLDS + 1
+
+
+def test_the_view_that_predicts_best_out_of_fold_is_chosen() -> None:
+    inputs, numbers = make_noisy_data()
+    noise = np.random.default_rng(1).normal(size=inputs.shape)
+
+    def choose(views: dict[str, Array]) -> str:
+        return choose_view(
+            StandardScaler, views, numbers, TaskType.REGRESSION, compute_correlation, never_stop
+        )
+
+    assert choose({"noise": noise, "signal": inputs}) == "signal"
+    assert choose({"first": inputs, "same": inputs}) == "first"
+    assert choose({"only": noise}) == "only"

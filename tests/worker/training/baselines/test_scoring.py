@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
+from transformers import AutoModel, AutoTokenizer
 
 from shared.domain.task import SplitRequest, TaskType
 from shared.metrics import Scoring
@@ -24,10 +26,10 @@ from tests.worker.training.runs import (
 )
 from worker.training.baselines import scoring
 from worker.training.baselines.features import TfIdfFeatures
+from worker.training.baselines.frozen_encoder import FrozenEncoder
 from worker.training.baselines.linear import fit_linear_model
 from worker.training.baselines.scoring import (
     BaselineScorer,
-    FrozenStateCache,
     build_linear_targets,
     get_texts,
     score_baselines,
@@ -36,6 +38,7 @@ from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.errors import StopRequested
 from worker.training.events import BaselinesScored
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import DataSpec
 
 
@@ -213,7 +216,9 @@ def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_be
         splits = load_splits(spec.model_copy(update={"fold": fold}), TextCache(), never_stop)
         scorer = BaselineScorer(splits, Scoring(spec.task, spec.metric), never_stop)
         fold_scores.append(
-            scorer.score_model(lambda: TfIdfFeatures(50_000), get_texts)["validation"]
+            scorer.score_model(
+                lambda: TfIdfFeatures(50_000), lambda split: {"words": get_texts(split)}
+            )["validation"]
         )
     found = score_split(spec)
     assert len(set(fold_scores)) > 1
@@ -225,9 +230,68 @@ def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_be
 def test_each_row_is_encoded_once(tmp_path: Path, tiny_bert: Path) -> None:
     spec = make_data_spec(tmp_path, tiny_bert, rows=45)
     calls: list[int] = []
-    states = FrozenStateCache(spec, lambda: calls.append(1))
+    encoder = FrozenEncoder(spec, lambda: calls.append(1))
     split = load_splits(spec, TextCache(), never_stop).train
-    first = states(split)
+    first = encoder.get_joined_views(split)
     calls_of_first = len(calls)
-    np.testing.assert_array_equal(states(split), first)
+    again = encoder.get_joined_views(split)
     assert len(calls) == calls_of_first
+    assert list(first) == ["mean", "cls", "pooler"]
+    for pooling, states in first.items():
+        np.testing.assert_array_equal(again[pooling], states)
+
+
+def make_similarity_spec(folder: Path, base_model: Path) -> DataSpec:
+    """Return pairs scored by how many of their words are the same."""
+    draw = random.Random(0)
+    rows: list[tuple[str, ...]] = [("text", "other", "label")]
+    for _ in range(120):
+        first, second = (draw.sample(GOOD + BAD + FILLER, 4) for _ in range(2))
+        shared = draw.randint(0, 4)
+        second = [*first[:shared], *second[shared:]]
+        rows.append((" ".join(first), " ".join(second), f"{len({*first} & {*second})}.5"))
+    task = make_task(
+        type=TaskType.REGRESSION,
+        label_names=[],
+        positive_label=None,
+        text_column="text",
+        text_pair_column="other",
+    )
+    file = write_tsv(folder / "similar.tsv", rows)
+    return make_data_spec(folder, base_model, task=task, training_file=file, metric="pearson")
+
+
+@pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
+def test_pairs_are_also_compared_text_by_text(
+    family: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    scores = score_split(make_similarity_spec(tmp_path, request.getfixturevalue(family)))
+    assert list(scores) == ["tfidf_ridge", "linear_probe", "pair_probe", "pair_cosine"]
+    cosine, joined = scores["pair_cosine"], scores["linear_probe"]
+    assert cosine is not None
+    assert cosine > 0.5  # even of a random encoder: equal words have equal vectors
+    assert cosine > (joined or 0.0)
+
+
+def test_the_cosine_of_a_pair_is_that_of_its_texts_alone(tmp_path: Path, tiny_bert: Path) -> None:
+    spec = make_similarity_spec(tmp_path, tiny_bert)
+    encoder = FrozenEncoder(spec, never_stop)
+    split = load_splits(spec, TextCache(), never_stop).validation
+    found = encoder.get_cosine_views(split)["mean"]
+    with silence_transformers():
+        model = AutoModel.from_pretrained(tiny_bert).eval()
+        tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+
+    @torch.no_grad()
+    def embed(text: str) -> torch.Tensor:
+        states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state
+        mean: torch.Tensor = states[0].mean(dim=0)
+        return mean
+
+    examples = split.select_examples()
+    assert examples.second_texts is not None
+    expected = [
+        torch.cosine_similarity(embed(first), embed(second), dim=0).item()
+        for first, second in zip(examples.texts, examples.second_texts, strict=True)
+    ]
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-5)

@@ -1,6 +1,5 @@
 """Tokenization truncates, pads and caches as documented."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from transformers import AutoTokenizer
 from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
 from tests.encoders.families import build_xlm_roberta_folder
+from tests.encoders.layouts import change_json, change_tensors
 from tests.worker.training.runs import make_review_rows, make_task, never_stop, write_tsv
 from worker.training.data.tokenization import EncodedText, TextCache, encode_examples
 from worker.training.data.tokenizer import load_tokenizer
@@ -116,9 +116,9 @@ def test_an_unknown_label_is_named(tmp_path: Path, tiny_bert: Path) -> None:
     ("damage", "message"),
     [
         ("no tokenizer", "no tokenizer"),
-        ("no json", "cannot be read"),
-        ("no padding", "is slow or has no padding token"),
-        ("smaller weights", "has 92 tokens, but its embeddings have only 90"),
+        ("no json", "tokenizer.json is damaged"),
+        ("no padding", "has a tokenizer without a padding token"),
+        ("smaller weights", "its tokenizer has 92 tokens and its embeddings only 90"),
     ],
 )
 def test_unsuitable_tokenizers_are_rejected(
@@ -132,10 +132,13 @@ def test_unsuitable_tokenizers_are_rejected(
         case "no json":
             (base / "tokenizer.json").write_text("{")
         case "no padding":
-            config = json.loads((base / "tokenizer_config.json").read_text())
-            (base / "tokenizer_config.json").write_text(json.dumps(config | {"pad_token": None}))
+            change_json(base / "tokenizer_config.json", pad_token=None)
+            change_json(base / "config.json", pad_token_id=None)
+            content = (base / "tokenizer.json").read_text().replace("[PAD]", "[NIL]")
+            (base / "tokenizer.json").write_text(content)
         case "smaller weights":
-            config = json.loads((base / "config.json").read_text())
-            (base / "config.json").write_text(json.dumps(config | {"vocab_size": 90}))
+            name = "embeddings.word_embeddings.weight"
+            change_tensors(base, lambda tensors: tensors | {name: tensors[name][:90]})
+            change_json(base / "config.json", vocab_size=90)
     with pytest.raises(BaseModelUnreadable, match=message):
         load_tokenizer(base)

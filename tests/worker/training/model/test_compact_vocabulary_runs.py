@@ -34,6 +34,7 @@ RECIPES: list[dict[str, object]] = [
     {},
     {"weight_decay": 0.1},
     {"weight_decay": 0.1, "select": "last"},
+    {"weight_decay": 0.1, "select": "greedy_average", "learning_rate": 1e-2},
     {"weight_decay": 0.01, "bias_correction": False, "max_grad_norm": 0.05},
     {"pretrained_weight_decay": 0.1},
     {"weight_decay": 0.1, "layerwise_learning_rate_decay": 0.7, "warmup_ratio": 0.0},

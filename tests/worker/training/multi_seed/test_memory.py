@@ -38,7 +38,7 @@ def test_stacks_have_about_the_same_size(free_bytes: int, count: int, stack_size
 def build_stack(folder: Path, base: Path, count: int, **changes: object) -> SeedStack:
     specs = make_specs(folder, base, count, recipe=make_recipe(**changes))
     splits = load_splits(specs[0], TextCache(), never_stop)
-    return SeedStack([SeedRun(spec, splits) for spec in specs], splits)
+    return SeedStack([SeedRun(spec, splits) for spec in specs], splits, never_stop)
 
 
 def test_the_memory_of_a_seed_is_estimated(tmp_path: Path, tiny_bert: Path) -> None:

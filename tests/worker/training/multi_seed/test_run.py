@@ -45,7 +45,7 @@ def test_a_family_that_cannot_be_stacked_is_trained_run_by_run(family: str, tmp_
     specs = make_specs(tmp_path, base, 2, recipe=make_recipe(max_steps=2))
     splits = load_splits(specs[0], TextCache(), never_stop)
     with pytest.raises(NotStackable):
-        SeedStack([SeedRun(spec, splits) for spec in specs], splits)
+        SeedStack([SeedRun(spec, splits) for spec in specs], splits, never_stop)
     stacked_runs = TrainedRuns(specs).train(stack_size=2)
     assert stacked_runs.order == ["ftrun-1", "ftrun-2"]
     assert all(stacked_runs.get_finished(spec.run_id).best_step for spec in specs)

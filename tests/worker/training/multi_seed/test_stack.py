@@ -27,7 +27,7 @@ def build_stack_of_equal_seeds(folder: Path, base: Path) -> tuple[SeedStack, Run
     specs = make_specs(folder, base, SEEDS, recipe=make_recipe(reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
     splits = load_splits(same[0], TextCache(), never_stop)
-    return SeedStack([SeedRun(spec, splits) for spec in same], splits), same[0], splits
+    return SeedStack([SeedRun(spec, splits) for spec in same], splits, never_stop), same[0], splits
 
 
 @torch.no_grad()
@@ -64,7 +64,7 @@ def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> No
     specs = make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.5, reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
     splits = load_splits(same[0], TextCache(), never_stop)
-    stack = SeedStack([SeedRun(spec, splits) for spec in same], splits)
+    stack = SeedStack([SeedRun(spec, splits) for spec in same], splits, never_stop)
     layer = stack.network.get_submodule("bert.pooler.dense")
     assert isinstance(layer, nn.Linear)
     mixed = layer.get_submodule("parametrizations.weight")

@@ -1,0 +1,153 @@
+"""Access control: find the caller of a request by its key, or refuse the request.
+
+Keys are required once EVENKEEL_API_KEY is set or a key has been created. Without keys every
+request is the local caller's, unless a web page of another site sends it through a browser.
+"""
+
+import hmac
+import logging
+import time
+from typing import NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.types import Scope as ConnectionScope
+
+from api.access.key_directory import KeyDirectory
+from api.access.key_throttle import KeyThrottle
+from api.access.rate_limit import RequestRateLimiter
+from api.access.scopes import get_needed_scope
+from api.middleware.access import check_origin
+from api.middleware.hosts import HostCheck
+from shared.db.api_keys import KeyRecord
+from shared.domain.api_keys import (
+    ENVIRONMENT_CALLER,
+    LOCAL_CALLER,
+    NO_CALLER,
+    Caller,
+    Scope,
+    is_stored_key_form,
+)
+from shared.domain.errors import MissingScope, NotAuthenticated
+from shared.infra.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROTECTED_PREFIX = "/v1"
+HOME_PATH = "/"
+_REPEATED_LOG_INTERVAL_S = 60.0
+_SEND_KEY = "send the header 'Authorization: Bearer <key>'."
+
+
+class Admission(NamedTuple):
+    """An admitted request: its caller, and headers for the response."""
+
+    caller: Caller
+    headers: dict[str, str]
+
+
+class AccessControl:
+    """The checks of one process; it remembers failures and rates."""
+
+    def __init__(self, settings: Settings) -> None:
+        key = settings.api_key
+        self._environment_key = None if key is None else key.get_secret_value()
+        self._host_check = HostCheck(settings)
+        self._throttle = KeyThrottle()
+        self._rates = RequestRateLimiter(settings.owner_requests_per_second)
+        self._logged_refusals: dict[str, float] = {}
+
+    async def admit(self, scope: ConnectionScope, headers: Headers) -> Admission:
+        """Return who sends the request. Raises HostNotAllowed, NotAuthenticated, MissingScope,
+        CrossSiteRequest, TooManyWrongKeys, RequestRateLimit, and ServiceUnavailable without a
+        database.
+        """
+        path: str = scope["path"]
+        services = getattr(scope["app"].state, "services", None)  # none before the app starts
+        directory: KeyDirectory | None = getattr(services, "key_directory", None)
+        is_protected = path.startswith(PROTECTED_PREFIX)
+        is_keyless = not self._are_keys_required(directory)
+        # a name that only a service without keys refuses may be that of a proxy's health probe
+        is_named = self._host_check.allows(headers, is_keyless=is_keyless)
+        if directory is not None and (is_protected or path == HOME_PATH or not is_named):
+            await directory.get_snapshot()
+            is_keyless = not self._are_keys_required(directory)
+        self._host_check.check(headers, is_keyless=is_keyless)
+        if is_keyless:
+            check_origin(headers)
+            return self._admit_caller(LOCAL_CALLER) if is_protected else Admission(LOCAL_CALLER, {})
+        if not is_protected:
+            return Admission(NO_CALLER, {})
+        caller = await self._find_caller(headers, directory, _get_address(scope))
+        admission = self._admit_caller(caller)
+        _require_scope(admission, scope["method"], path)
+        return admission
+
+    def _are_keys_required(self, directory: KeyDirectory | None) -> bool:
+        snapshot = None if directory is None else directory.latest_snapshot
+        return self._environment_key is not None or (snapshot is not None and snapshot.has_keys)
+
+    def _admit_caller(self, caller: Caller) -> Admission:
+        return Admission(caller, self._rates.admit_request(caller.owner_id).build_headers())
+
+    async def _find_caller(
+        self, headers: Headers, directory: KeyDirectory | None, address: str
+    ) -> Caller:
+        self._throttle.require_open(address)
+        kind, _, key = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not key:
+            raise NotAuthenticated(f"The API key is missing; {_SEND_KEY}")
+        if self._is_environment_key(key):
+            return ENVIRONMENT_CALLER
+        record = None if directory is None else await directory.find_key(key)
+        if record is None or directory is None:
+            self._record_failure(address)
+            raise NotAuthenticated(f"The API key is wrong; check it, and {_SEND_KEY}")
+        self._require_usable(record, address)
+        directory.record_use(record)
+        return Caller(record.owner_id, record.scope, record.prefix)
+
+    def _is_environment_key(self, key: str) -> bool:
+        """Return whether this is the administrator's key.
+
+        A key that was created for an owner stays that owner's, also when a shell that exports it
+        for clients starts the service.
+        """
+        expected = self._environment_key
+        if expected is None or is_stored_key_form(expected):
+            return False
+        return hmac.compare_digest(key.encode(), expected.encode())
+
+    def _record_failure(self, address: str) -> None:
+        log.warning("wrong_api_key address=%s", address)
+        if self._throttle.record_failure(address):
+            log.warning("wrong_api_keys_throttled address=%s", address)
+
+    def _require_usable(self, record: KeyRecord, address: str) -> None:
+        """Raise NotAuthenticated for a key that was valid once; nobody guesses those."""
+        if not (record.revoked or record.expired):
+            return
+        now = time.monotonic()
+        if now - self._logged_refusals.get(record.id, float("-inf")) > _REPEATED_LOG_INTERVAL_S:
+            self._logged_refusals[record.id] = now
+            log.warning("unusable_api_key key=%s address=%s", record.prefix, address)
+        reason = "was revoked" if record.revoked else "has expired"
+        raise NotAuthenticated(f"The API key {record.prefix}… {reason}; use another key.")
+
+
+def _require_scope(admission: Admission, method: str, path: str) -> None:
+    caller, needed = admission.caller, get_needed_scope(method, path)
+    if not caller.scope.allows(needed):
+        error = MissingScope(
+            f"The API key {caller.key_name}… has the scope {caller.scope}, but this request needs "
+            f"{needed}; use a key with that scope."
+        )
+        error.response_headers |= admission.headers
+        raise error
+    if needed is not Scope.READ:
+        log.info("change_requested key=%s method=%s path=%a", caller.key_name, method, path[:200])
+
+
+def _get_address(scope: ConnectionScope) -> str:
+    """Return the client's address; a unix socket has none."""
+    client = scope.get("client")
+    return "local" if client is None else str(client[0])

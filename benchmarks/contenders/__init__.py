@@ -1,0 +1,1 @@
+"""Contenders of the benchmark of defaults: jobs of the service, and outside programs."""

@@ -1,0 +1,144 @@
+"""Queries on API keys."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from shared.db.clock import db_now, read_db_time
+from shared.db.files import lock_digest
+from shared.db.session import Database
+from shared.db.tables import ApiKey
+from shared.domain.api_keys import LOCAL_OWNER, Scope, get_key_prefix, hash_key, make_key
+from shared.domain.ids import make_key_id
+
+USE_INTERVAL_S = 60.0
+"""A use is recorded at most so often."""
+
+
+class KeyRefused(Exception):
+    """A key cannot be created or revoked; the text says why and what to do."""
+
+
+class NewKey(NamedTuple):
+    """A key's row, and the key itself, which is known only now."""
+
+    row: ApiKey
+    key: str
+
+
+class KeyRecord(NamedTuple):
+    """What a process keeps of a key to recognize it."""
+
+    id: str
+    owner_id: str
+    prefix: str
+    hash: str
+    scope: Scope
+    revoked: bool
+    expired: bool
+
+
+class ApiKeys:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def create_key(
+        self, name: str, scope: Scope, *, owner_id: str | None, lifetime_seconds: float | None
+    ) -> NewKey:
+        """Store a new key. Without ``owner_id`` its name is that of a new owner.
+
+        Raises KeyRefused.
+        """
+        lock_digest(self._session, "api keys")
+        self._require_free_name(name, owner_id)
+        key = make_key()
+        now = read_db_time(self._session)
+        row = ApiKey(
+            id=make_key_id(),
+            owner_id=owner_id or name,
+            name=name,
+            prefix=get_key_prefix(key),
+            hash=hash_key(key),
+            scope=scope,
+            created_at=now,
+            expires_at=None if lifetime_seconds is None else now + lifetime_seconds,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return NewKey(row, key)
+
+    def _require_free_name(self, name: str, owner_id: str | None) -> None:
+        same_name = select(ApiKey.id).where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
+        if self._session.scalar(same_name.limit(1)) is not None:
+            raise KeyRefused(
+                f"There is a key named {name} already. Choose another name, or revoke that key "
+                f"first: evenkeel keys revoke {name}"
+            )
+        same_owner = select(ApiKey.id).where(ApiKey.owner_id == name).limit(1)
+        if owner_id is None and (
+            name == LOCAL_OWNER or self._session.scalar(same_owner) is not None
+        ):
+            raise KeyRefused(
+                f"There is an owner named {name} already. Choose another name, or say that the "
+                f"key is for that owner: --owner {name}"
+            )
+
+    def list_keys(self) -> Sequence[ApiKey]:
+        """List all keys, the oldest first."""
+        return self._session.scalars(select(ApiKey).order_by(ApiKey.id)).all()
+
+    def list_records(self) -> list[KeyRecord]:
+        """List what is needed to recognize keys, also those that may no longer be used."""
+        expired = ApiKey.expires_at.is_not(None) & (ApiKey.expires_at <= db_now())
+        columns = (ApiKey.id, ApiKey.owner_id, ApiKey.prefix, ApiKey.hash, ApiKey.scope)
+        query = select(*columns, ApiKey.revoked_at.is_not(None), expired)
+        return [
+            KeyRecord(key_id, owner, prefix, digest, Scope(scope), bool(revoked), bool(is_expired))
+            for key_id, owner, prefix, digest, scope, revoked, is_expired in self._session.execute(
+                query
+            )
+        ]
+
+    def revoke_key(self, text: str) -> ApiKey:
+        """Revoke the key with this name, ID or prefix. Raises KeyRefused."""
+        is_meant = or_(ApiKey.id == text, ApiKey.name == text, ApiKey.prefix == text)
+        query = select(ApiKey).where(is_meant, ApiKey.revoked_at.is_(None)).with_for_update()
+        row = self._session.scalars(query).first()
+        if row is None:
+            raise KeyRefused(
+                f"No key that can be revoked has the name, ID or prefix {text[:80]!r}. "
+                "`evenkeel keys list` shows all keys."
+            )
+        row.revoked_at = read_db_time(self._session)
+        return row
+
+    def record_use(self, key_id: str) -> None:
+        """Record that the key was used now, unless another process has within a minute."""
+        is_old = ApiKey.last_used_at < db_now() - USE_INTERVAL_S
+        self._session.execute(
+            update(ApiKey)
+            .where(ApiKey.id == key_id, or_(ApiKey.last_used_at.is_(None), is_old))
+            .values(last_used_at=db_now())
+        )
+
+
+def has_keys(url: str) -> bool:
+    """Return whether the database at this URL has keys; False if it cannot be read or does not
+    exist yet.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return False  # opening it would create it
+    database = Database(url)
+    try:
+        with database.read() as session:
+            return session.scalar(select(ApiKey.id).limit(1)) is not None
+    except DBAPIError:
+        return False
+    finally:
+        database.dispose()

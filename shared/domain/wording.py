@@ -1,0 +1,23 @@
+"""Words that agree with numbers, and lists of words, in messages."""
+
+from collections.abc import Sequence
+
+
+def format_count(amount: int, noun: str) -> str:
+    """Count objects: "1 row", "2 rows", "200,000 rows"."""
+    return f"{amount} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def choose_verb(amount: int, singular: str, plural: str) -> str:
+    """Choose the form of a verb that agrees with the number of its subjects."""
+    return singular if amount == 1 else plural
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words to "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def join_alternatives(words: Sequence[str]) -> str:
+    """Join words to "a, b or c"."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

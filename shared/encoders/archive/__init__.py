@@ -1,0 +1,1 @@
+"""Archives of uploaded checkpoints: what they may contain, and unpacking within bounds."""

@@ -1,0 +1,97 @@
+"""Selection of the files that training needs, from the list of a repository's files."""
+
+import re
+from collections.abc import Iterable
+
+from shared.domain.errors import HubNotReachable, ModelNotAllowed
+from shared.domain.hub_model import HubFile
+from shared.domain.naming import WEIGHTS_FILE
+from shared.encoders.hub.client import ListedFile
+from shared.encoders.validation.tokenizer_files import MAX_TOKENIZER_BYTES
+from shared.encoders.validation.weight_files import INDEX_FILE
+
+CONFIG_FILE = "config.json"
+_SHARD_PATTERN = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_PICKLE_PATTERN = re.compile(r"[^/]*\.(bin|pt|pth|ckpt|pkl|pickle)")
+_SMALL_FILES = frozenset(
+    {
+        CONFIG_FILE,
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "spm.model",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "tokenizer.model",
+        # how a sentence encoder pools, and how long its texts may be
+        "modules.json",
+        "1_Pooling/config.json",
+        "sentence_bert_config.json",
+        # licence and languages
+        "README.md",
+        "LICENSE",
+        "LICENSE.txt",
+    }
+)
+MAX_SMALL_FILE_BYTES = MAX_TOKENIZER_BYTES
+"""Above the largest tokenizer; a larger file of these names is none."""
+
+
+def select_needed_files(model: str, listed: Iterable[ListedFile]) -> list[HubFile]:
+    """Return the files to download, small ones first.
+
+    Raises ModelNotAllowed for a repository without config.json or safetensors weights, and
+    HubNotReachable for a file listed without size or digest.
+    """
+    by_path = {file.rfilename: file for file in listed}
+    if CONFIG_FILE not in by_path:
+        raise ModelNotAllowed(
+            f"{model} has no {CONFIG_FILE} on the hub, so it is no model of transformers. "
+            "Choose another model.",
+            param="model",
+        )
+    small = sorted(_SMALL_FILES & by_path.keys())
+    paths = [*small, *_select_weights(model, by_path.keys())]
+    return [_describe_file(by_path[path]) for path in paths]
+
+
+def _select_weights(model: str, paths: Iterable[str]) -> list[str]:
+    available = set(paths)
+    if WEIGHTS_FILE in available:
+        return [WEIGHTS_FILE]
+    shards = sorted(path for path in available if _SHARD_PATTERN.fullmatch(path))
+    if INDEX_FILE in available and shards:
+        return [INDEX_FILE, *shards]
+    pickles = sorted(path for path in available if _PICKLE_PATTERN.fullmatch(path))
+    if pickles:
+        raise ModelNotAllowed(
+            f"{model} has its weights only as a pickle ({pickles[0]}), which can run code when it "
+            "is opened. Use a revision with safetensors (often refs/pr/1), or convert the "
+            "weights and use the folder.",
+            param="model",
+        )
+    raise ModelNotAllowed(
+        f"{model} has no {WEIGHTS_FILE} on the hub. Choose a model with safetensors weights.",
+        param="model",
+    )
+
+
+def _describe_file(listed_file: ListedFile) -> HubFile:
+    path, lfs = listed_file.rfilename, listed_file.lfs
+    size = listed_file.size if lfs is None else lfs.size
+    if size is None or (lfs is None and listed_file.blob_id is None):
+        raise HubNotReachable(
+            f"The hub cannot be read: it lists {path} without a size or digest.", param="model"
+        )
+    if path in _SMALL_FILES and size > MAX_SMALL_FILE_BYTES:
+        raise ModelNotAllowed(
+            f"Its {path} has {size:,} bytes, which no model needs. Choose another model.",
+            param="model",
+        )
+    if lfs is not None:
+        return HubFile(path=path, bytes=size, sha256=lfs.sha256)
+    return HubFile(path=path, bytes=size, git_sha1=listed_file.blob_id)

@@ -1,0 +1,61 @@
+"""Entries of a model folder: only plain files, and no link that leads out of the model directory.
+
+Everything below the folder is checked, because libraries decide which of its files they read.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.encoders.validation.errors import UnfitModel
+
+MAX_ENTRIES = 2_000
+"""Most files and folders below a model's folder; published models have fewer than a hundred."""
+
+
+def check_entries(folder: Path, root: Path) -> None:
+    """Check every entry below ``folder``. Links may lead anywhere below ``root``.
+
+    Raises UnfitModel for links that lead elsewhere or nowhere, devices, pipes and sockets, and
+    OSError.
+    """
+    root = root.resolve()
+    if not folder.resolve().is_relative_to(root):
+        raise UnfitModel(
+            "is a link that leads out of the model directory. Copy the folder itself into the "
+            "model directory."
+        )
+    for count, entry in enumerate(_iterate_entries(folder), start=1):
+        if count > MAX_ENTRIES:
+            raise UnfitModel(
+                f"has more than {MAX_ENTRIES:,} files. Keep only the files of the model."
+            )
+        _check_entry(entry, entry.relative_to(folder).as_posix(), root)
+
+
+def _iterate_entries(folder: Path) -> Iterator[Path]:
+    """Iterate over everything below the folder, without following links to folders."""
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
+
+
+def _check_entry(entry: Path, name: str, root: Path) -> None:
+    if entry.is_symlink():
+        _check_link(entry, name, root)
+    mode = entry.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UnfitModel(
+            f"contains {name}, which is a pipe, socket or device. Replace it by a plain file."
+        )
+
+
+def _check_link(entry: Path, name: str, root: Path) -> None:
+    try:
+        target = entry.resolve(strict=True)
+    except (FileNotFoundError, RuntimeError):  # a target that is missing, or a loop
+        raise UnfitModel(f"contains the broken link {name}. Copy the file itself.") from None
+    if not target.is_relative_to(root):
+        raise UnfitModel(
+            f"contains {name}, a link that leads out of the model directory. Copy the file itself."
+        )

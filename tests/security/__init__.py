@@ -1,0 +1,1 @@
+"""Who may do what, and what hostile clients and inputs can do."""
