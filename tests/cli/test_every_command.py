@@ -3,7 +3,9 @@
 And every command on a terminal of 80 columns: no id is cut, no line ends with a blank.
 """
 
+import errno
 import fcntl
+import io
 import os
 import pty
 import re
@@ -180,12 +182,18 @@ def test_a_closed_pipe(
     assert code == (CLOSED_PIPE if CLIENT_COMMANDS[name].prints else SUCCEEDED)
 
 
+class FullDisk(io.StringIO):
+    """A file on a full disk; ``/dev/full`` does not exist on every machine."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_full_disk(
     service: AnsweringService, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open("/dev/full", "w") as stdout:  # noqa: PTH123
-        monkeypatch.setattr(sys, "stdout", stdout)
-        assert run("jobs", service.url) == BAD_INPUT
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    assert run("jobs", service.url) == BAD_INPUT
     assert "No space left on device" in capsys.readouterr().err
 
 

@@ -89,7 +89,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(CliError, match="lost"):
         write_output(tmp_path / "other.csv", break_off())
     assert [file.name for file in tmp_path.iterdir()] == ["answers.csv"]
-    for bad in (Path("/dev/full"), tmp_path / "missing" / "a.csv", tmp_path / "answers.csv" / "a"):
+    for bad in (tmp_path, tmp_path / "missing" / "a.csv", tmp_path / "answers.csv" / "a"):
         with pytest.raises(CliError, match=f"Cannot write {bad} "):
             write_output(bad, [b"a"])
 
