@@ -3,6 +3,7 @@
 from sqlalchemy.exc import DBAPIError
 
 from cli.console import OutputConsole
+from cli.database import require_database
 from cli.errors import CliError
 from shared.db.consistency import Finding, find_problems, mend_problems
 from shared.db.migrate import get_current_revision, get_head_revision
@@ -42,6 +43,7 @@ def _check_home(
 ) -> tuple[list[Finding], list[Finding]]:
     """Return the problems, and those of them that were mended."""
     url = settings.resolved_database_url
+    require_database(url)
     database = Database(url)
     try:
         _require_current_version(database)

@@ -45,7 +45,9 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, CliError):
         return str(error)
     if isinstance(error, typer.TyperException):
-        return _describe_usage(error)
+        from cli.usage_errors import describe_usage  # imports pydantic
+
+        return describe_usage(error)
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
         if error.filename is None:
@@ -61,15 +63,6 @@ def _describe(error: BaseException) -> str:
         f"An unforeseen error occurred ({kind}: {error}). Set {TRACEBACK_VARIABLE}=1 to see where, "
         "and report it."
     )
-
-
-def _describe_usage(error: Any) -> str:
-    """Describe a wrong command line, and name the help of its command."""
-    message = str(error.format_message()).strip()
-    context = getattr(error, "ctx", None)
-    path = "evenkeel" if context is None else context.command_path
-    ended = message if message.endswith((".", "?")) else f"{message}."
-    return f"{ended} See: {path} --help"
 
 
 def _print_error(text: str) -> None:

@@ -98,8 +98,7 @@ def resolve_model_id(client: Client, text: str) -> str:
     names = [model.id for model in client.list_models()]
     if text in names:
         return text
-    # the models of other seeds begin with the id of their job's published model
-    names = [name for name in names if _OTHER_SEED not in name or _OTHER_SEED in text]
+    names = _leave_out_other_seeds(names, text)
     if text.startswith(MODEL.prefix) or _find_matches(text, MODEL, names):
         return _choose(text, MODEL, names)
     jobs, is_complete = _list_jobs(client)
@@ -110,6 +109,30 @@ def resolve_model_id(client: Client, text: str) -> str:
             "`evenkeel jobs` list them."
         )
     return _get_model_of_job(by_id[_choose(text, JOB, by_id, None if is_complete else len(jobs))])
+
+
+def resolve_start_model(client: Client, text: str) -> str:
+    """Return the model that a job starts from: by its name, as a model, or by the job of one.
+
+    A text that fits nothing is left to the service, which downloads models of the hub and says
+    which models there are. Raises CliError for a beginning that fits several.
+    """
+    if _is_whole_model_id(text) or ("/" in text and not text.startswith(MODEL.prefix)):
+        return text
+    if text == LAST or text.startswith(JOB.prefix):
+        return resolve_model_id(client, text)
+    names = [model.id for model in client.list_models()]
+    if text in names:
+        return text
+    names = _leave_out_other_seeds(names, text)
+    return _choose(text, MODEL, names) if _find_matches(text, MODEL, names) else text
+
+
+def _leave_out_other_seeds(names: Iterable[str], text: str) -> list[str]:
+    """Return the names without those of other seeds, unless ``text`` names a seed: they begin
+    with the id of their job's published model.
+    """
+    return [name for name in names if _OTHER_SEED not in name or _OTHER_SEED in text]
 
 
 def resolve_run(client: Client, text: str, job: str | None = None) -> tuple[str, str]:

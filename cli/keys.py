@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cli.console import print_text
 from cli.data_dir import PRIVATE_MODE, explain_unusable_folder
-from cli.database import upgrade_database
+from cli.database import require_database, upgrade_database
 from cli.errors import CliError
 from cli.rows import Column, Kind, RowTable
 from cli.settings import read_settings
@@ -39,7 +39,7 @@ def create_key(
         if value is not None and not is_valid_name(value):
             raise CliError(f"{option} must have {NAME_RULE}.")
     lifetime = None if expires is None else parse_lifetime(expires)
-    with open_keys(home) as keys:
+    with open_keys(home, creates=True) as keys:
         new = keys.create_key(name, scope, owner_id=owner, lifetime_seconds=lifetime)
     ends = "" if new.row.expires_at is None else f", valid until {format_time(new.row.expires_at)}"
     console.print(f"Key {name} of owner {new.row.owner_id} with scope {scope}{ends}.")
@@ -86,16 +86,18 @@ def parse_lifetime(text: str) -> float:
 
 
 @contextmanager
-def open_keys(home: Path | None) -> Iterator[ApiKeys]:
+def open_keys(home: Path | None, *, creates: bool = False) -> Iterator[ApiKeys]:
     """Open the keys of a data folder, or of the database in the environment, in a transaction.
 
-    A missing data folder and database are created, so that the first key can be made before the
-    service runs. Raises CliError.
+    With ``creates`` a missing data folder and database are made, so that the first key can be
+    created before the service runs. Raises CliError.
     """
     own = {} if home is None else {"home": home.expanduser().absolute(), "database_url": ""}
     settings = read_settings(**own)
     keep_files_private()
-    if not settings.database_url:
+    if not creates:
+        require_database(settings.resolved_database_url)
+    elif not settings.database_url:
         with explain_unusable_folder(settings.home):
             settings.home.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
     upgrade_database(settings.resolved_database_url)

@@ -10,6 +10,7 @@ import typer
 # Shared by several commands
 
 ID_FORMS: Final = "its ID, the beginning of it, or `last`"
+MODEL_FORMS: Final = "its name or ID, the beginning of it, or `last`"
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 Url = Annotated[
     str,
@@ -170,7 +171,11 @@ NewPreset = Annotated[
     str | None, typer.Option(help="Preset of the new job.", show_default="the earlier job's")
 ]
 NewModel = Annotated[
-    str | None, typer.Option(help="Base model of the new job.", show_default="the earlier job's")
+    str | None,
+    typer.Option(
+        help=f"Model that the new job starts from: {MODEL_FORMS}; or owner/name on the hub.",
+        show_default="the earlier job's",
+    ),
 ]
 NewRevision = Annotated[
     str | None,

@@ -15,7 +15,7 @@ def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
     """Format the queue; the workers' heartbeats are relative to ``now`` (unix seconds)."""
     training = format_count(len(queue.running), "run")
     parts: list[RenderableType] = [
-        f"{training} in training, {queue.depth} waiting, {queue.paused} paused"
+        f"{training} in training, {_format_waiting(queue)}, {queue.paused} paused"
     ]
     if queue.running:
         parts += ["", _build_runs_table(queue.running)]
@@ -27,6 +27,13 @@ def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
             "No worker has reported in the last minute. Start one to train the waiting runs."
         )
     return Group(*parts)
+
+
+def _format_waiting(queue: Queue) -> str:
+    """Format the waiting runs, with those of all owners if others wait too."""
+    if queue.total_depth is None or queue.total_depth == queue.depth:
+        return f"{queue.depth} waiting"
+    return f"{queue.depth} waiting (of all owners: {queue.total_depth})"
 
 
 def _build_runs_table(runs: Sequence[TrainingRun]) -> RowTable:

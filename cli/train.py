@@ -15,6 +15,7 @@ from cli.console import OutputConsole
 from cli.errors import JOB_DID_NOT_SUCCEED, CliError, Interrupted, RequestRefused
 from cli.file_findings import format_refused_files
 from cli.follow import follow_jobs
+from cli.identifiers import resolve_start_model
 from cli.interrupts import await_job, format_command, format_continuing_job
 from cli.job_request import TrainOptions, add_job_files, build_job_settings
 from cli.option_names import name_options
@@ -45,6 +46,8 @@ def run_training(
 ) -> int:
     """Upload the files, create the job, follow it and print its report; return the exit code."""
     settings = build_job_settings(options)
+    if options.model is not None:
+        settings["model"] = resolve_start_model(client, options.model)
     console = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
     if dry_run:
         _show_dry_run(client, files, settings, console, as_json=as_json)

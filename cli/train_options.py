@@ -7,6 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.options import MODEL_FORMS
+
 RECIPE_PANEL: Final = "Recipe"
 EVALUATION_PANEL: Final = "Split and metric"
 
@@ -15,7 +17,7 @@ EVALUATION_PANEL: Final = "Split and metric"
 BaseModelId = Annotated[
     str | None,
     typer.Option(
-        help="Base model, or owner/name of a model on the hub.",
+        help=f"Model to start from: {MODEL_FORMS}; or owner/name on the hub.",
         show_default="all-MiniLM-L6-v2",
         rich_help_panel=RECIPE_PANEL,
     ),

@@ -16,6 +16,7 @@ from api.jobs.request_identity import RequestIdentity
 from api.jobs.request_schemas import JobRequest
 from api.jobs.schemas import JobObject
 from api.jobs.service import get_job
+from api.jobs.webhook_schemas import WebhookRequest
 from api.models.uploaded import is_uploaded
 from shared.datasets import InputFile
 from shared.db.events import Events
@@ -24,6 +25,9 @@ from shared.db.jobs import Jobs
 from shared.db.models import Models
 from shared.db.owner_limits import OwnerUsage, lock_owner_usage
 from shared.db.tables import Job, Run
+from shared.db.webhook_secrets import seal_webhook
+from shared.domain.errors import ServiceUnavailable
+from shared.domain.job_facts import SealedWebhook, WebhookTarget
 from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.states import Purpose
 from shared.domain.wording import choose_verb, format_count, join_words
@@ -42,10 +46,26 @@ def create_job(
     def plan_and_insert() -> str:
         job, runs = plan_job(services, request)
         job.request_sha256 = request_digest
+        if request.webhook is not None:
+            job.webhook = _seal_webhook(services, request.webhook)
         with services.database.write() as session:
             return _insert_once(services, session, job, runs, identity, request_digest)
 
     return get_job(services, run_once(services, identity, request_digest, plan_and_insert))
+
+
+def _seal_webhook(services: AppServices, webhook: WebhookRequest) -> SealedWebhook:
+    """Return the webhook encrypted. Raises ServiceUnavailable without a key."""
+    try:
+        return seal_webhook(
+            services.secret_box, WebhookTarget(url=webhook.url, secret=webhook.secret)
+        )
+    except OSError as error:
+        raise ServiceUnavailable(
+            "The webhook's secret cannot be stored, because the service cannot read or make its "
+            f"file secret.key ({error.strerror}). Set EVENKEEL_SECRET_KEY, or make its home "
+            "writable."
+        ) from error
 
 
 def _insert_once(

@@ -77,13 +77,15 @@ def _get_page(services: AppServices, source: PageSource, name: str) -> bytes:
     with services.database.read() as session:
         jobs = source.read_jobs(session)
         is_open = any(job.status in OPEN_JOB_STATES for job in jobs)
-        if is_open and (recent := services.recent_pages.find(name)) is not None:
+        job_ids = [job.id for job in jobs]
+        # a page from before one of its jobs was deleted has another name, and is not shown again
+        recent_name = " ".join([name, *job_ids])
+        if is_open and (recent := services.recent_pages.find(recent_name)) is not None:
             return recent
         drawing = serialize_drawing(source.read_drawing(session, jobs))
-        job_ids = [job.id for job in jobs]
     if is_open:
         page = _draw(services, drawing)
-        services.recent_pages.store(name, page)
+        services.recent_pages.store(recent_name, page)
         return page
     place = source.subject_id, compute_page_key(services.owner_id, drawing), source.format
     kept = services.page_cache.find(*place)

@@ -24,5 +24,7 @@ class Queue(ApiModel):
     depth: int
     paused: int
     running: list[TrainingRun]
+    total_depth: int | None = None
+    """Runs of all owners that wait; None for a key that may not know."""
     workers: list[QueueWorker] | None
     """None for a key that may not see them."""

@@ -87,16 +87,17 @@ def clone(
 
     --preset replaces the whole recipe of the earlier job, and --seeds replaces all its seeds.
     """
-    from cli.identifiers import resolve_job_id
+    from cli.identifiers import resolve_job_id, resolve_start_model
     from cli.interrupts import await_job, format_command
     from cli.job_request import TrainOptions, build_job_settings
     from cli.train import follow_or_detach
 
-    changes = TrainOptions(
-        preset=preset, model=model, model_revision=revision, seeds=seeds, suffix=suffix
-    )
     with create_client(url) as client:
         job_id = resolve_job_id(client, job)
+        start = None if model is None else resolve_start_model(client, model)
+        changes = TrainOptions(
+            preset=preset, model=start, model_revision=revision, seeds=seeds, suffix=suffix
+        )
         listed = format_command(client, "jobs")
         created = await_job(
             client,

@@ -65,7 +65,10 @@ def preview(
     file: option.PreviewFile,
     model: Annotated[
         str | None,
-        typer.Option(help="Model whose tokenizer to use.", show_default="all-MiniLM-L6-v2"),
+        typer.Option(
+            help=f"Model whose tokenizer to use: {option.MODEL_FORMS}.",
+            show_default="all-MiniLM-L6-v2",
+        ),
     ] = None,
     rows: Annotated[
         int, typer.Option("-n", "--rows", min=1, max=100, help="Number of rows to show.")
@@ -74,11 +77,13 @@ def preview(
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Show a data set's size and problems, and its first rows as the model reads them."""
+    from cli.identifiers import resolve_start_model
     from cli.previews import show_preview
     from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with create_client(url) as client:
-        show_preview(client, file, model or OFFLINE_ENCODER, rows, header)
+        start = OFFLINE_ENCODER if model is None else resolve_start_model(client, model)
+        show_preview(client, file, start, rows, header)
 
 
 @app.command(rich_help_panel=MODELS_PANEL)
@@ -88,7 +93,10 @@ def recipes(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Base model that the settings are for.", show_default="all-MiniLM-L6-v2"),
+        typer.Option(
+            help=f"Model that the settings are for: {option.MODEL_FORMS}.",
+            show_default="all-MiniLM-L6-v2",
+        ),
     ] = None,
     revision: Annotated[
         str | None,
@@ -100,8 +108,10 @@ def recipes(
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """List the recipes for `train --preset`, or show every setting of one."""
+    from cli.identifiers import resolve_start_model
     from cli.previews import show_recipes
     from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with create_client(url) as client:
-        show_recipes(client, name, model or OFFLINE_ENCODER, rows, revision)
+        start = OFFLINE_ENCODER if model is None else resolve_start_model(client, model)
+        show_recipes(client, name, start, rows, revision)

@@ -1,17 +1,15 @@
 """Queries on API keys."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now, read_db_time
 from shared.db.files import lock_digest
-from shared.db.session import Database
+from shared.db.session import Database, find_database_file
 from shared.db.tables import ApiKey
 from shared.domain.api_keys import LOCAL_OWNER, Scope, get_key_prefix, hash_key, make_key
 from shared.domain.ids import make_key_id
@@ -131,8 +129,8 @@ def has_keys(url: str) -> bool:
     """Return whether the database at this URL has keys; False if it cannot be read or does not
     exist yet.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+    file = find_database_file(url)
+    if file is not None and not file.exists():
         return False  # opening it would create it
     database = Database(url)
     try:

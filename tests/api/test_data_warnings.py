@@ -67,3 +67,30 @@ def test_other_splits_of_rare_labels(http: TestClient, setting: dict[str, Any]) 
     rows: list[tuple[str, ...]] = [(f"text number {row}", f"label {row // 2}") for row in range(40)]
     job = create(http, upload(http, csv_bytes(rows))["id"], **setting).json()
     assert ("validation_share_raised" in index_warnings(job)) == ("mode" not in setting["split"])
+
+
+@pytest.mark.parametrize("name", ["validation_file", "test_file"])
+def test_a_job_has_the_warnings_of_the_rows_it_is_scored_on(http: TestClient, name: str) -> None:
+    """Each of them lowers or repeats scores; what holds of the label set is said once."""
+    training = upload(http, csv_bytes([(f"text {row}", "ab"[row % 2]) for row in range(60)]))
+    rows: list[tuple[str, ...]] = [(f"new {row}", "ab"[row % 2]) for row in range(200)]
+    rows += [("twice", "a"), ("twice", "b"), ("again", "a"), ("again", "a"), ("odd", " a")]
+    scored = upload(http, csv_bytes(rows))
+    job = create(http, training["id"], **{name: scored["id"]}).json()
+    found = index_warnings(job)
+    assert found["conflicting_duplicates"].startswith(f"In {name}: Rows have the same text")
+    assert found["label_blanks"].startswith(f"In {name}: Spaces")
+    assert found["duplicate_rows"] == (
+        f"In {name}: Rows repeat the text and label of an earlier row, so they count more than "
+        "once in the scores. Count: 1."
+    )
+    assert not {"imbalanced", "few_rows_of_label", "few_validation_rows"} & found.keys()
+
+
+def test_rare_labels_of_a_large_test_file_are_said(http: TestClient) -> None:
+    training = upload(http, csv_bytes([(f"text {row}", "ab"[row % 2]) for row in range(60)]))
+    rows = [(f"new {row}", "b" if row < 3 else "a") for row in range(200)]
+    job = create(http, training["id"], test_file=upload(http, csv_bytes(rows))["id"]).json()
+    found = index_warnings(job)
+    assert found["few_rows_of_label"].startswith("In test_file: Labels have fewer than 10 rows: b")
+    assert "imbalanced" not in found

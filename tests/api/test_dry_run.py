@@ -10,6 +10,7 @@ from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.db.workers import Workers
 from shared.infra.settings import Settings
+from tests.api.test_webhook_requests import HOOK
 
 JOBS = "/v1/fine_tuning/jobs"
 GIVEN = {"reinit_layers": 1, "max_steps": 40, "precision": "float32", "learning_rate": 6.4e-4}
@@ -109,3 +110,18 @@ def test_the_estimate_uses_earlier_runs_of_the_model(
     twice = http.post(JOBS, params={"dry_run": "1"}, json=other_batch).json()["estimate"]
     assert twice["seconds"] == pytest.approx(2 * 5 * 32 / 3, abs=0.1)
     database.dispose()
+
+
+def test_a_dry_run_with_a_webhook_stores_nothing(
+    http: TestClient, file_id: str, settings: Settings
+) -> None:
+    """Not even the key that encrypts webhooks, which the first job with one makes."""
+    assert settings.secret_key is None
+    key = settings.home / "secret.key"
+    key.unlink(missing_ok=True)  # of another test
+    request = build_request(file_id, webhook=HOOK)
+    assert http.post(JOBS, params={"dry_run": "1"}, json=request).status_code == 200
+    assert not key.exists()
+    bad = build_request(file_id, webhook=HOOK | {"url": "http://127.0.0.1/"})
+    refused = http.post(JOBS, params={"dry_run": "1"}, json=bad)
+    assert refused.json()["error"]["param"] == "webhook.url"

@@ -126,6 +126,22 @@ def test_the_page_of_an_open_job_is_drawn_once_in_a_few_seconds(
     pages._lifetime_seconds = RecentPages()._lifetime_seconds
 
 
+def test_a_deleted_job_leaves_the_page_of_a_comparison_with_an_open_job_at_once(
+    http: TestClient, database: Database, artist: Artist
+) -> None:
+    jobs = [add_job(database, LOW), add_job(database, HIGH)]
+    comparison = http.post(COMPARISONS, json={"job_ids": jobs}).json()["id"]
+    with database.write() as session:
+        session.execute(update(Job).where(Job.id == jobs[0]).values(status="running"))
+    address = f"{COMPARISONS}/{comparison}/report.html"
+    before = http.get(address).content
+    assert http.get(address).content == before
+    assert len(artist.drawn) == 1
+    assert http.delete(f"{JOBS}/{jobs[1]}").status_code == 200
+    assert http.get(address).content != before
+    assert len(artist.drawn) == 2
+
+
 def test_callers_at_the_same_time_share_a_drawing(
     http: TestClient, database: Database, artist: Artist
 ) -> None:

@@ -112,3 +112,11 @@ def test_equal_files_are_counted_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_without_a_tokenizer_nothing_is_counted() -> None:
     examples = Examples(texts=["film"], second_texts=None, labels=[0])
     assert measure_text_lengths(examples, TASK, EncoderInput(LIMIT, None), "file-1") is None
+
+
+def test_one_cut_text_is_spoken_of_in_the_singular(http: TestClient) -> None:
+    file_id = upload_rows(http, build_texts(100, 1, 40))
+    found = get_warnings(http, file_id, task={"max_seq_length": 16}, split={"mode": "kfold"})
+    assert found["truncated_texts"].startswith(
+        "1 of 100 training texts (1%) is longer than 16 tokens and loses its end (95th"
+    )

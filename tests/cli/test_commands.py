@@ -256,6 +256,13 @@ def test_queue_with_and_without_workers(server: Server) -> None:
     queue = {"depth": 4, "paused": 0, "running": [training], "workers": [worker]}
     said = run_command(server, "queue", answers=[queue]).output
     assert "1 run in training, 4 waiting, 0 paused" in said
+    shared = {**queue, "total_depth": 9}
+    said_to_admin = run_command(server, "queue", answers=[shared]).output
+    assert "4 waiting (of all owners: 9), 0 paused" in said_to_admin
+    assert (
+        "of all owners"
+        not in run_command(server, "queue", answers=[{**queue, "total_depth": 4}]).output
+    )
     assert "ftrun-1 ftjob-1 2/3 w:7 cpu" in " ".join(said.split())
     idle = {"depth": 4, "paused": 0, "running": [], "workers": []}
     assert (

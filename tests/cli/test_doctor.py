@@ -124,7 +124,9 @@ def test_old_blobs_without_a_row_are_deleted(settings: Settings, job: Job) -> No
 def test_an_older_or_missing_database_is_not_checked(settings: Settings) -> None:
     refused = run_doctor(settings)
     assert refused.exit_code != 0
-    assert "evenkeel db upgrade" in str(refused.exception)
+    assert "There is no database" in str(refused.exception)
+    (settings.home / "evenkeel.db").touch()
+    assert "evenkeel db upgrade" in str(run_doctor(settings).exception)
 
 
 @pytest.mark.usefixtures("job")

@@ -252,6 +252,34 @@ def test_a_wrong_command_line(arguments: list[str], capsys: pytest.CaptureFixtur
     assert SENTENCE.fullmatch(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        (["jobs", "--limit", "x"], {}, "--limit must be a whole number. See: evenkeel jobs"),
+        (["jobs", "--limit", "0"], {}, "--limit must be at least 1. See: evenkeel jobs --help"),
+        (["events", "last", "-n", "0"], {}, "--limit must be at least 1."),
+        (["compare", "a", "b", "--alpha", "x"], {}, "--alpha must be a number."),
+        (["up", "--port", "99999"], {}, "--port must be at most 65,535."),
+        (["up"], {"EVENKEEL_WORKER_SLOTS": "0"}, "EVENKEEL_WORKER_SLOTS must be at least 1."),
+        (["up"], {"EVENKEEL_PORT": "x"}, "EVENKEEL_PORT must be a whole number."),
+        (["keys", "create", "a", "--scope", "x"], {}, "--scope: 'x' is not one of 'read',"),
+    ],
+)
+def test_a_value_of_an_option_is_refused_in_plain_words(
+    arguments: list[str],
+    variables: dict[str, str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert run_program(arguments) == BAD_INPUT
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {message}")
+    assert SENTENCE.fullmatch(said), said
+
+
 class InterruptingService(AnsweringService):
     """Sends this process a SIGINT instead of the answer to a request, counted from 1."""
 

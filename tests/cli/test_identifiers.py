@@ -12,6 +12,7 @@ from cli.identifiers import (
     resolve_job_id,
     resolve_model_id,
     resolve_run,
+    resolve_start_model,
 )
 from tests.cli.answering_service import RUN
 from tests.cli.fake_service import FILE, JOB, Server, make_id
@@ -131,3 +132,30 @@ def test_a_run_is_found_in_the_newest_jobs(server: Server, client: Client) -> No
     assert resolve_run(client, "ff") == (SECOND, "ftrun-ffff")
     answer(server, page(RUN))
     assert resolve_run(client, RUN["id"][:-1], job=FIRST) == (FIRST, RUN["id"])
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("bert", "bert"),
+        ("be", "bert"),
+        ("ft:n", "ft:n:local::0000abcd"),
+        ("m:local::0000abcd:seed-", "ft:m:local::0000abcd:seed-1"),
+        ("unknown", "unknown"),
+        ("owner/name", "owner/name"),
+        ("ft:x/y:local::0000abcd", "ft:x/y:local::0000abcd"),
+    ],
+)
+def test_the_model_a_job_starts_from(server: Server, client: Client, text: str, model: str) -> None:
+    answer(server, page(*MODELS))
+    assert resolve_start_model(client, text) == model
+
+
+def test_the_model_of_a_job_to_start_from(server: Server, client: Client) -> None:
+    answer(server, page(*JOBS))
+    assert resolve_start_model(client, "last") == "ft:m:local::0000abcd"
+    answer(server, {**JOBS[1]})
+    assert resolve_start_model(client, SECOND) == "ft:m:local::0000abcd"
+    answer(server, page(*MODELS))
+    with pytest.raises(CliError, match="'ft:' is the beginning of 2 models: ft:m:local::0000abcd,"):
+        resolve_start_model(client, "ft:")

@@ -91,3 +91,17 @@ def test_looking_for_keys_creates_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "evenkeel.db").touch()
     assert not has_keys(get_url(tmp_path))
+
+
+@pytest.mark.parametrize("arguments", [("keys",), ("keys", "revoke", "web"), ("doctor",)])
+@pytest.mark.parametrize("exists", [False, True])
+def test_reading_a_wrong_data_folder_makes_nothing_in_it(
+    tmp_path: Path, arguments: tuple[str, ...], exists: bool
+) -> None:
+    home = tmp_path / "home"
+    if exists:
+        home.mkdir()
+    done = evenkeel(*arguments, "--home", str(home))
+    assert done.returncode == BAD_INPUT
+    assert f"There is no database {home}/evenkeel.db. Name the service's data" in done.stderr
+    assert list(tmp_path.rglob("*")) == ([home] if exists else [])

@@ -16,6 +16,7 @@ from shared.datasets.profile.label_warnings import MIN_VALIDATION_ROWS
 from shared.datasets.split.leakage import Leak
 from shared.domain.job_facts import JobWarning
 from shared.domain.task import TaskType
+from shared.domain.wording import choose_verb
 from shared.metrics.regression import is_constant
 
 USUAL_LABEL_STD = (0.1, 10.0)
@@ -52,18 +53,25 @@ def list_data_warnings(
 
 def _list_file_warnings(data: JobData) -> list[JobWarning]:
     """Return what validation finds in the files, each code once a file."""
-    replaced = set(REPLACED_FINDINGS)
-    if data.split_leaks:
-        replaced.add("duplicate_rows")  # the leak names the rows
     warnings: dict[tuple[InputFile, str], JobWarning] = {}
     for source, finding in data.findings:
-        if finding.code not in replaced:
+        if finding.code not in _list_replaced_codes(data, source):
             place = "" if source is InputFile.TRAINING else f"In {source}: "
             message = f"{place}{finding.message} Count: {finding.count:,}."
             warnings.setdefault(
                 (source, finding.code), JobWarning(code=finding.code, message=message)
             )
     return list(warnings.values())
+
+
+def _list_replaced_codes(data: JobData, source: InputFile) -> set[str]:
+    """List the codes of a file's warnings that another warning of the job makes redundant."""
+    replaced = set(REPLACED_FINDINGS)
+    if source is InputFile.TRAINING and data.split_leaks:
+        replaced.add("duplicate_rows")  # the leak names the rows
+    elif source is not InputFile.TRAINING and len(data.files[source].labels) < MIN_VALIDATION_ROWS:
+        replaced.add("few_rows_of_label")  # the whole file has few rows, which is warned of
+    return replaced
 
 
 def _warn_raised_validation_share(data: JobData) -> Iterator[JobWarning]:
@@ -84,7 +92,8 @@ def _warn_raised_validation_share(data: JobData) -> Iterator[JobWarning]:
     if is_split_by_label and held_out > MAX_SHARE_EXCESS * data.split.validation_fraction * rows:
         yield JobWarning(
             code="validation_share_raised",
-            message=f"{held_out:,} of {rows:,} rows ({held_out / rows:.0%}) are held out for "
+            message=f"{held_out:,} of {rows:,} rows ({held_out / rows:.0%}) "
+            f"{choose_verb(held_out, 'is', 'are')} held out for "
             f"validation instead of {data.split.validation_fraction:.0%}, because each label with "
             "two or more rows has one of them there. Add rows to the rare labels, or give a "
             "validation_file.",

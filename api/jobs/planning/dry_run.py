@@ -29,7 +29,7 @@ _COPIED_FIELDS = (
 
 
 def plan_dry_run(services: AppServices, request: JobRequest) -> DryRun:
-    """Return the plan of the job. Raises what creating the job would raise."""
+    """Return the plan of the job. Raises what planning the job would raise when it is created."""
     job, planned = plan_job(services, request)
     runs = [run for run in planned if run.purpose != Purpose.BASELINES]
     main_runs = [run for run in runs if run.purpose == Purpose.MAIN]

@@ -24,7 +24,7 @@ from shared.datasets import (
 from shared.datasets.examples import has_label_column
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.profile.table_warnings import find_table_warnings
-from shared.datasets.profile.validation import find_warnings
+from shared.datasets.profile.validation import find_evaluation_warnings, find_warnings
 from shared.datasets.split.leakage import (
     Leak,
     PartRows,
@@ -156,7 +156,7 @@ def read_job_data(
             stored = replace(sources[source], header=task.header)
             table = stored.read()
             rows[source] = _read_rows(table, task, request, source, encoder, stored.file_id)
-            findings += [FileFinding(source, found) for found in find_table_warnings(table)]
+            findings += [FileFinding(source, one) for one in find_evaluation_warnings(table, task)]
             del table  # frees it before the next one is read
     folds = [
         split_files(rows, task.type, request.split, fold) for fold in list_folds(request.split)

@@ -23,16 +23,14 @@ from api.jobs.planning.start_model import (
     resolve_start_model,
 )
 from api.jobs.request_schemas import JobRequest
-from api.jobs.webhook_schemas import WebhookRequest, require_public_address
+from api.jobs.webhook_schemas import require_public_address
 from api.models.uploaded import resolve_model_name
 from shared.datasets import InputFile
 from shared.db.stages import build_distillation_run, build_pilot_runs
 from shared.db.tables import File, Job, Run
-from shared.db.webhook_secrets import seal_webhook
 from shared.domain import ids
 from shared.domain.early_discard import count_full_runs
-from shared.domain.errors import ServiceUnavailable
-from shared.domain.job_facts import JobWarning, SealedWebhook, WebhookTarget
+from shared.domain.job_facts import JobWarning
 from shared.domain.job_request import StoredRequest
 from shared.domain.states import JobState
 from shared.infra.hardware import resolve_auto_precision, resolve_threads
@@ -58,7 +56,8 @@ _STORED_REQUEST_FIELDS = {
 
 
 def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]]:
-    """Return the rows to store, pilots first.
+    """Return the rows to store, pilots first. The job has no webhook yet: a dry run plans
+    as well, and encrypting makes a missing key.
 
     Raises InvalidValue, FileNotFound, or what ``resolve_start_model`` raises, with the offending
     ``param``.
@@ -134,24 +133,9 @@ def _build_job(
         dataset=data.facts,
         baselines=data.baselines,
         warnings=[*data.warnings, *_list_hosted_warnings(hosted)],
-        webhook=(None if request.webhook is None else _seal_webhook(services, request.webhook)),
         status=JobState.QUEUED,
         result_files=[],
     )
-
-
-def _seal_webhook(services: AppServices, webhook: WebhookRequest) -> SealedWebhook:
-    """Return the webhook encrypted. Raises ServiceUnavailable without a key."""
-    try:
-        return seal_webhook(
-            services.secret_box, WebhookTarget(url=webhook.url, secret=webhook.secret)
-        )
-    except OSError as error:
-        raise ServiceUnavailable(
-            "The webhook's secret cannot be stored, because the service cannot read or make its "
-            f"file secret.key ({error.strerror}). Set EVENKEEL_SECRET_KEY, or make its home "
-            "writable."
-        ) from error
 
 
 def _build_stored_request(request: JobRequest) -> StoredRequest:

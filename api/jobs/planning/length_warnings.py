@@ -35,11 +35,17 @@ def warn_truncated_texts(data: JobData, encoder: EncoderInput) -> Iterator[JobWa
         return
     tokens = sorted(tokens for part in parts for tokens in part.tokens)
     p95 = tokens[math.ceil(0.95 * len(tokens)) - 1]
+    is_one = [part.count_longer(length) for part in longer] == [1]
+    effect = (
+        "is longer than {} tokens and loses its end"
+        if is_one
+        else ("are longer than {} tokens and lose their end")
+    )
     yield JobWarning(
         code=TRUNCATION_WARNING,
-        message=f"{' and '.join(_describe_part(part, length) for part in longer)} are longer than "
-        f"{length} tokens and lose their end (95th percentile: {p95:,} tokens, longest: "
-        f"{tokens[-1]:,}). {_suggest_length(tokens, length, encoder.max_positions)}",
+        message=f"{' and '.join(_describe_part(part, length) for part in longer)} "
+        f"{effect.format(length)} (95th percentile: {p95:,} tokens, longest: {tokens[-1]:,}). "
+        f"{_suggest_length(tokens, length, encoder.max_positions)}",
     )
 
 

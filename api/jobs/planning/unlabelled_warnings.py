@@ -6,6 +6,7 @@ from api.jobs.planning.job_data import JobData
 from shared.datasets import InputFile
 from shared.datasets.split.unlabelled import count_readable_texts
 from shared.domain.job_facts import JobWarning, RowCounts
+from shared.domain.wording import choose_verb
 from shared.recipe import RecipeResolution
 
 
@@ -30,8 +31,9 @@ def warn_unlabelled_texts(data: JobData) -> Iterator[JobWarning]:
     if dropped := len(file.digests) - new:
         yield JobWarning(
             code="unlabelled_duplicates",
-            message=f"{dropped:,} of {len(file.digests):,} rows of unlabelled_file are left out, "
-            "because their text is a training row's or an earlier row's.",
+            message=f"{dropped:,} of {len(file.digests):,} rows of unlabelled_file "
+            f"{choose_verb(dropped, 'is', 'are')} left out: a training row or an earlier row has "
+            "the same text.",
         )
 
 

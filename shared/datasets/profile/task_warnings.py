@@ -19,6 +19,8 @@ from shared.datasets.readers.table import Table
 from shared.datasets.readers.unreadable import UnreadableCell
 from shared.domain.task import TaskType
 
+REPEATED_ROWS_CODE = "duplicate_rows"
+
 
 def find_task_warnings(table: Table, columns: ColumnIndices, labels: LabelColumn) -> list[Finding]:
     """Return the warnings about these texts and the labels that were read from the column."""
@@ -73,7 +75,7 @@ def _find_repeated_texts(rows: Sequence[tuple[tuple[str, ...], str]]) -> list[Fi
             "Rows repeat the text and label of an earlier row. A split may put one copy into "
             "training and another into validation."
         )
-        findings.append(Finding(code="duplicate_rows", message=message, count=repeated))
+        findings.append(Finding(code=REPEATED_ROWS_CODE, message=message, count=repeated))
     if contradicting:
         count = sum(text in contradicting for text, _ in rows)
         message = "Rows have the same text as another row but a different label."

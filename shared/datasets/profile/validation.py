@@ -15,12 +15,33 @@ from shared.datasets.profile.statistics import (
     profile_column,
 )
 from shared.datasets.profile.table_warnings import find_table_warnings
-from shared.datasets.profile.task_warnings import find_task_warnings
+from shared.datasets.profile.task_warnings import REPEATED_ROWS_CODE, find_task_warnings
 from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.rows import MAX_LISTED_PROBLEMS
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskRequest
+
+LABEL_SET_CODES = frozenset(
+    {
+        "imbalanced",
+        "few_validation_rows",
+        "label_blank_collision",
+        "label_case_collision",
+        "label_number_collision",
+        "label_on_every_row",
+        "lists_of_one_label",
+        "regression",
+        "single_label",
+        "unused_columns_ignored",
+        "unused_text_columns",
+    }
+)
+"""Codes about the choice of the task, which the training file settles, and about a default split
+or metric, which other files have no part in."""
+REPEATED_EVALUATION_ROWS = (
+    "Rows repeat the text and label of an earlier row, so they count more than once in the scores."
+)
 
 
 def build_validation(table: Table, task: TaskRequest | None = None) -> Validation:
@@ -75,6 +96,20 @@ def find_warnings(table: Table, task: Task) -> list[Finding]:
         *find_table_warnings(table),
         *find_column_warnings(table, columns),
         *find_task_warnings(table, columns, labels),
+    ]
+
+
+def find_evaluation_warnings(table: Table, task: Task) -> list[Finding]:
+    """Return the warnings about a validation or test file, whose task the training file resolved.
+
+    What holds of the label set as a whole is said of the training file alone.
+    """
+    findings = [one for one in find_warnings(table, task) if one.code not in LABEL_SET_CODES]
+    return [
+        one.model_copy(update={"message": REPEATED_EVALUATION_ROWS})
+        if one.code == REPEATED_ROWS_CODE
+        else one
+        for one in findings
     ]
 
 
