@@ -6,6 +6,7 @@ from cli.api_models import StorageUsage
 from cli.rows import Column, Kind, RowTable
 from cli.stored_files import format_size
 from cli.tables import format_count
+from shared.domain.wording import choose_verb
 
 
 def format_usage(usage: StorageUsage) -> RenderableType:
@@ -13,7 +14,8 @@ def format_usage(usage: StorageUsage) -> RenderableType:
     total = f"{format_size(usage.bytes)} in {format_count(usage.items, 'item')}"
     hidden = usage.items - len(usage.data)
     if hidden:
-        total += f", of which the largest {len(usage.data)} are shown"
+        shown = len(usage.data)
+        total += f", of which the largest {shown} {choose_verb(shown, 'is', 'are')} shown"
     if not usage.data:
         return total
     table = RowTable(

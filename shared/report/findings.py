@@ -40,6 +40,11 @@ class ReportFindings:
         return sorted(known, key=lambda one: -one[0])
 
     @property
+    def run_noun(self) -> str:
+        """What the counted runs differ by: each has a seed of its own, unless they are folds."""
+        return "seed" if all(run.fold is None for run in self.results.runs) else "run"
+
+    @property
     def cautious_interval(self) -> Interval | None:
         """Interval of the mean for claims: ``ci95``, or from the std that equal scores do not
         exclude, as their own std of 0 would claim more than a small one.
@@ -53,7 +58,7 @@ class ReportFindings:
         """Say what equal scores leave open; empty if the scores differ."""
         if (equal := self.equal_scores) is None:
             return ""
-        seeds = format_count(self.scored_runs, "seed")
+        seeds = format_count(self.scored_runs, self.run_noun)
         text = (
             f"None of the {seeds} differs, but up to {format_percent(equal.differing_share)} of "
             "all seeds may (95% bound)"
@@ -70,13 +75,13 @@ class ReportFindings:
         """For instance ``accuracy 0.812 ± 0.014 (mean ± std, 5 seeds, 0.790 to 0.825)`` or
         ``accuracy 0.896 (all 5 seeds equal)``.
         """
-        scores, metric = self.distribution, self.results.metric
+        scores, metric, noun = self.distribution, self.results.metric, self.run_noun
         mean = f"{metric} {format_number(scores.mean)}"
         if scores.std is None or scores.min is None or scores.max is None:
-            return f"{mean} ({'one seed' if self.scored_runs else 'no seed with a score'})"
+            return f"{mean} ({f'one {noun}' if self.scored_runs else f'no {noun} with a score'})"
         if self.equal_scores is not None:
             equal = "both" if self.scored_runs == 2 else f"all {self.scored_runs}"
-            return f"{mean} ({equal} seeds equal)"
-        seeds = format_count(self.scored_runs, "seed")
+            return f"{mean} ({equal} {noun}s equal)"
+        seeds = format_count(self.scored_runs, self.run_noun)
         extremes = format_interval((scores.min, scores.max))
         return f"{mean} ± {format_spread(scores.std)} (mean ± std, {seeds}, {extremes})"

@@ -176,8 +176,8 @@ def _judge_seed_count(findings: ReportFindings) -> Verdict | None:
     return Verdict(
         code="not_enough_seeds",
         text=f"{capitalize_first(findings.format_scores())}. "
-        f"{format_count(findings.scored_runs, 'seed')} cannot show whether this is stable; at "
-        f"least {MIN_SEEDS} are needed.{_format_equal_scores(findings)}"
+        f"{format_count(findings.scored_runs, findings.run_noun)} cannot show whether this is "
+        f"stable; at least {MIN_SEEDS} are needed.{_format_equal_scores(findings)}"
         f"{format_missing_runs(findings)}{format_baseline_comparison(findings)}",
     )
 
@@ -244,7 +244,8 @@ def _format_precision(findings: ReportFindings, std: float) -> str:
         return findings.format_equal_scores()
     seeds = findings.scored_runs
     low, high = map(format_spread, std_interval(std, seeds, findings.results.metric))
-    return f"With {seeds} seeds, its 95% interval is {low} to {high} (for normal scores)."
+    runs = f"{seeds} {findings.run_noun}s"
+    return f"With {runs}, its 95% interval is {low} to {high} (for normal scores)."
 
 
 def _format_highest_degenerate_rate(findings: ReportFindings) -> str:

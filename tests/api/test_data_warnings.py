@@ -89,7 +89,7 @@ def test_a_job_has_the_warnings_of_the_rows_it_is_scored_on(http: TestClient, na
 
 def test_rare_labels_of_a_large_test_file_are_said(http: TestClient) -> None:
     training = upload(http, csv_bytes([(f"text {row}", "ab"[row % 2]) for row in range(60)]))
-    rows = [(f"new {row}", "b" if row < 3 else "a") for row in range(200)]
+    rows: list[tuple[str, ...]] = [(f"new {row}", "b" if row < 3 else "a") for row in range(200)]
     job = create(http, training["id"], test_file=upload(http, csv_bytes(rows))["id"]).json()
     found = index_warnings(job)
     assert found["few_rows_of_label"].startswith("In test_file: Labels have fewer than 10 rows: b")

@@ -268,3 +268,10 @@ def test_queue_with_and_without_workers(server: Server) -> None:
     assert (
         "Start one to train the waiting runs" in run_command(server, "queue", answers=[idle]).output
     )
+
+
+@pytest.mark.parametrize(("shown", "said"), [(1, "the largest 1 is shown"), (2, "2 are shown")])
+def test_usage_says_how_many_items_are_shown(server: Server, shown: int, said: str) -> None:
+    item = {"kind": "file", "id": "file-1", "job_id": None, "name": "a.csv", "bytes": 5}
+    usage = {"bytes": 20, "items": 4, "data": [item] * shown}
+    assert said in run_command(server, "usage", answers=[usage]).output

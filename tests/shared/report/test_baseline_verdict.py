@@ -73,3 +73,14 @@ def test_folds_are_dependent_measurements() -> None:
     report = build_stability_report(replace(results, runs=runs))
     assert "dependent_folds" in {warning.code for warning in report.warnings}
     assert [run.fold for run in report.runs] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("scores", [[0.8, 0.81, 0.79, 0.8], [0.8] * 6, [0.8, 0.81, 0.79, 0.8] * 2])
+def test_the_runs_of_folds_are_not_called_seeds(scores: list[float]) -> None:
+    """Two seeds on two folds are four runs."""
+    results = make_results(scores)
+    runs = tuple(replace(run, fold=index % 2) for index, run in enumerate(results.runs))
+    in_folds = build_stability_report(replace(results, runs=runs)).verdict.text
+    assert f"{len(scores)} runs" in in_folds
+    assert f"{len(scores)} seeds" not in in_folds
+    assert f"{len(scores)} seeds" in build_stability_report(results).verdict.text
