@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING
 
 from shared.report.details import BestOf
@@ -78,7 +79,10 @@ def _build_seed_axis(most: int) -> "altair.X":
         "n:Q",
         title="seeds trained, the best by validation kept",
         scale=alt.Scale(domain=[1, max(most, 2)], nice=False),
-        axis=alt.Axis(tickCount=min(most, 10), tickMinStep=1, format="d", labelFlush=False),
+        # given, because a count of ticks would also put some between whole numbers
+        axis=alt.Axis(
+            values=list(range(1, most + 1, ceil(most / 10))), format="d", labelFlush=False
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.report.best_of_n import compute_best_of_n
+from shared.report.figures.best_of_n import _build_seed_axis
 from tests.shared.reports import make_detailed_report
 
 finite = st.floats(min_value=-1, max_value=1)
@@ -53,3 +54,12 @@ class TestBestOfN:
         assert report.best_of_n is not None
         assert [point.expected for point in report.best_of_n.curve] == pytest.approx([0.7, 0.75])
         assert make_detailed_report([]).best_of_n is None
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 11, 40])
+def test_the_axis_of_seeds_has_whole_numbers_once(seeds: int) -> None:
+    ticks = _build_seed_axis(seeds).to_dict()["axis"]["values"]
+    assert ticks == sorted(set(ticks))
+    assert ticks[0] == 1
+    assert len(ticks) <= 10
+    assert ticks[-1] <= seeds
