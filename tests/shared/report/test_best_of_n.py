@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +59,8 @@ class TestBestOfN:
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 11, 40])
 def test_the_axis_of_seeds_has_whole_numbers_once(seeds: int) -> None:
-    ticks = _build_seed_axis(seeds).to_dict()["axis"]["values"]
+    axis: dict[str, Any] = _build_seed_axis(seeds).to_dict()
+    ticks: list[int] = axis["axis"]["values"]
     assert ticks == sorted(set(ticks))
     assert ticks[0] == 1
     assert len(ticks) <= 10
