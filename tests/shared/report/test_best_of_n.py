@@ -59,7 +59,7 @@ class TestBestOfN:
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 11, 40])
 def test_the_axis_of_seeds_has_whole_numbers_once(seeds: int) -> None:
-    axis: dict[str, Any] = _build_seed_axis(seeds).to_dict()
+    axis: Any = _build_seed_axis(seeds).to_dict()
     ticks: list[int] = axis["axis"]["values"]
     assert ticks == sorted(set(ticks))
     assert ticks[0] == 1
