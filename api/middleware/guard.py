@@ -20,6 +20,7 @@ from api.middleware.body_limits import (
     is_upload,
 )
 from api.middleware.body_slots import BodySlots
+from api.middleware.pacing import RequestPacer
 from api.middleware.routing import ServedPaths
 from api.middleware.strict_json import check_json, is_json
 from shared.domain.errors import InvalidRequest, PayloadTooLarge, ServiceError
@@ -31,6 +32,7 @@ MAX_CONCURRENT_LARGE_BODIES: Final = 8
 """Other requests of more than 64 kB that are parsed and served at a time."""
 SLOT_WAIT_S: Final = 30.0
 MAX_QUERY_PARAMETERS: Final = 100
+HEALTH_PATH: Final = "/health"
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _POLICY_VIOLATION: Final = 1008  # RFC 6455, 7.4.1
 
@@ -51,6 +53,7 @@ class RequestGuard:
         self._settings = settings
         self._access = AccessControl(settings)
         self._paths = ServedPaths()
+        self._pacer = RequestPacer()
         self._uploads = BodySlots(MAX_CONCURRENT_UPLOADS, SLOT_WAIT_S)
         self._large_bodies = BodySlots(MAX_CONCURRENT_LARGE_BODIES, SLOT_WAIT_S)
 
@@ -61,6 +64,8 @@ class RequestGuard:
         if scope["type"] != "http":  # there are no WebSockets, whose requests no check would see
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
             return
+        if scope["path"] != HEALTH_PATH:
+            await self._pacer.take_turn()
         headers = Headers(scope=scope)
         limit = get_body_limit(scope["method"], scope["path"], self._settings)
         try:
