@@ -83,8 +83,10 @@ async def create_job(
     files.
     """
     if dry_run or request.dry_run:
-        return await services.heavy.plans.run(plan_dry_run, services, request)
-    return await services.heavy.jobs.run(creation.create_job, services, request, identity)
+        return await services.heavy.plans.run(services.owner_id, plan_dry_run, services, request)
+    return await services.heavy.jobs.run(
+        services.owner_id, creation.create_job, services, request, identity
+    )
 
 
 @router.get("", responses=document_errors(), openapi_extra={"parameters": [METADATA_PARAMETER]})
