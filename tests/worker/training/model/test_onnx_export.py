@@ -8,7 +8,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from api.serving.classifier import Classifier, Text
+from api.serving.classifier import Classifier, EncodedTexts, Logits, Text, order_logits
+from api.serving.pass_queue import PassQueue
+from api.serving.pass_work import Requester
 from api.serving.predictions import convert_logits
 from shared.domain.errors import ModelNotServed
 from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
@@ -60,6 +62,12 @@ def compute_with_transformers(folder: Path, texts: list[Text]) -> np.ndarray:
     return torch.stack(rows).numpy()
 
 
+def compute_logits(classifier: Classifier, encoded: EncodedTexts) -> Logits:
+    """Return the logits as the service computes them, in the order of the texts."""
+    passes = PassQueue().run(classifier, encoded.rows, encoded.lengths, Requester("local"))
+    return order_logits(passes)
+
+
 @pytest.mark.parametrize("family", ENCODERS)
 def test_the_graph_of_every_family_equals_torch(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / "base")
@@ -71,7 +79,7 @@ def test_the_graph_of_every_family_equals_torch(family: str, tmp_path: Path) -> 
         encoded = classifier.encode_texts(texts)
         assert encoded.truncated[-1]
         np.testing.assert_allclose(
-            classifier.compute_logits(encoded), compute_with_transformers(folder, texts), atol=1e-5
+            compute_logits(classifier, encoded), compute_with_transformers(folder, texts), atol=1e-5
         )
 
 
@@ -84,7 +92,7 @@ def test_one_trace_serves_networks_with_other_weights(tmp_path: Path) -> None:
     for folder in (first, second):
         classifier = Classifier(folder, max_seq_length=32, threads=1)
         np.testing.assert_allclose(
-            classifier.compute_logits(classifier.encode_texts(TEXTS)),
+            compute_logits(classifier, classifier.encode_texts(TEXTS)),
             compute_with_transformers(folder, TEXTS),
             atol=1e-5,
         )
@@ -106,7 +114,7 @@ def test_a_trace_is_not_used_for_another_number_of_outputs(
     task = make_task(**changes)
     folder = export_to_folder(base, tmp_path / "model", task, exporter)
     classifier = Classifier(folder, max_seq_length=32, threads=1)
-    logits = classifier.compute_logits(classifier.encode_texts(TEXTS))
+    logits = compute_logits(classifier, classifier.encode_texts(TEXTS))
     assert logits.shape == (len(TEXTS), task.num_outputs)
     np.testing.assert_allclose(logits, compute_with_transformers(folder, TEXTS), atol=1e-5)
 
@@ -137,7 +145,7 @@ def test_the_real_encoders_probabilities_equal_torchs(tmp_path: Path) -> None:
     assert GraphExporter().write_graph(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
     classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
-    found = convert_logits(classifier.compute_logits(classifier.encode_texts(texts)), task.type)
+    found = convert_logits(compute_logits(classifier, classifier.encode_texts(texts)), task.type)
     expected = convert_logits(compute_with_transformers(tmp_path, texts), task.type)
     assert np.ptp(expected[:, 0]) > 0.02
     np.testing.assert_allclose(found, expected, atol=1e-4)
