@@ -110,8 +110,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator
             "EVENKEEL_LOG_LEVEL": "DEBUG",
         }
         try:
-            stack.start("api")
-                stack.start("worker", "worker.maintenance.sweeper")
+            stack.start("api")  # first, so that it has the cores to itself
+            stack.start("worker", "worker.maintenance.sweeper")
             scene = Scene(stack, planted, [])
             _use_service(scene)
             yield scene
