@@ -70,7 +70,7 @@ def _prepare(api: RunningApi) -> Scene:
 
 
 def _measure(attack: Attack, scene: Scene) -> Measured:
-    begin = time.monotonic()
+    begin, waited = time.monotonic(), scene.api.measure_wait()
     with (
         watch_memory(scene.api.process) as memory,
         watch_latency(scene.api.port, scene.key) as bystander,
@@ -78,12 +78,14 @@ def _measure(attack: Attack, scene: Scene) -> Measured:
         outcome = attack.run(scene)
         seconds = time.monotonic() - begin
         time.sleep(SETTLE_S)
+        waited = (scene.api.measure_wait() - waited) / (time.monotonic() - begin)
     measured = Measured(
         name=attack.name,
         wanted=attack.wanted,
         outcome=outcome["text"],
         outcome_met=outcome["met"],
         seconds=round(seconds, 1),
+        waited_share=round(waited, 3),
         latencies=bystander.latencies,
         memory=memory.memory,
         memory_limit_mb=attack.memory_mb,

@@ -87,6 +87,11 @@ class RunningApi:
         """Return the resident memory of the process in bytes."""
         return int(self.process.memory_info().rss)
 
+    def measure_wait(self) -> float:
+        """Return the seconds for which the event loop's thread has waited for a core."""
+        path = Path(f"/proc/{self.process.pid}/schedstat")
+        return int(path.read_text(encoding="utf-8").split()[1]) / 1e9
+
     def measure_cpu(self) -> float:
         """Return the seconds of processor time that the process has used."""
         return float(sum(self.process.cpu_times()[:2]))

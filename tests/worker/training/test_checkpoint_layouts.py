@@ -79,7 +79,7 @@ def check_from_training_to_serving(base: Path, tmp_path: Path) -> None:
     expected = compute_with_transformers(folder, TEXTS)
     served = Classifier(folder, max_seq_length=LENGTH, threads=1)
     np.testing.assert_allclose(
-        served.compute_logits(served.encode_texts(TEXTS)), expected, atol=1e-4
+        compute_logits(served, served.encode_texts(TEXTS)), expected, atol=1e-4
     )
     check_model_folder(folder)  # the result can be a base model again
 
