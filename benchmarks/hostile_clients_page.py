@@ -71,8 +71,8 @@ def _format_page(command: str, measured: Sequence[Measured], note: str, machine:
         "was due. Attackers, honest client and service share the cores. Memory is resident: of the",
         "process before, at most, and two seconds after; of the largest process that reads files",
         "at most. “No core” is the share of the time in which the event loop had work, but other",
-        f"processes of the machine had the cores. Wanted throughout: `/health` p99 ≤ {GOAL_MS:g} ms",
-        "and no failure. The benchmark generates this page, whatever the outcome.",
+        "processes of the machine had the cores. Wanted throughout: `/health` p99 ≤ "
+        f"{GOAL_MS:g} ms and no failure. The benchmark generates this page, whatever the outcome.",
         "",
         f"`{command}` ({machine}).{f' {note}' if note else ''}",
         "",

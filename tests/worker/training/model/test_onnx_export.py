@@ -8,9 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from api.serving.classifier import Classifier, EncodedTexts, Logits, Text, order_logits
-from api.serving.pass_queue import PassQueue
-from api.serving.pass_work import Requester
+from api.serving.classifier import Classifier, Text
 from api.serving.predictions import convert_logits
 from shared.domain.errors import ModelNotServed
 from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
@@ -18,6 +16,7 @@ from shared.domain.task import Task, TaskType
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_task
+from tests.worker.training.served import compute_served_logits
 from worker.training.data.tokenizer import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder
@@ -62,12 +61,6 @@ def compute_with_transformers(folder: Path, texts: list[Text]) -> np.ndarray:
     return torch.stack(rows).numpy()
 
 
-def compute_logits(classifier: Classifier, encoded: EncodedTexts) -> Logits:
-    """Return the logits as the service computes them, in the order of the texts."""
-    passes = PassQueue().run(classifier, encoded.rows, encoded.lengths, Requester("local"))
-    return order_logits(passes)
-
-
 @pytest.mark.parametrize("family", ENCODERS)
 def test_the_graph_of_every_family_equals_torch(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / "base")
@@ -79,7 +72,9 @@ def test_the_graph_of_every_family_equals_torch(family: str, tmp_path: Path) -> 
         encoded = classifier.encode_texts(texts)
         assert encoded.truncated[-1]
         np.testing.assert_allclose(
-            compute_logits(classifier, encoded), compute_with_transformers(folder, texts), atol=1e-5
+            compute_served_logits(classifier, texts),
+            compute_with_transformers(folder, texts),
+            atol=1e-5,
         )
 
 
@@ -92,7 +87,7 @@ def test_one_trace_serves_networks_with_other_weights(tmp_path: Path) -> None:
     for folder in (first, second):
         classifier = Classifier(folder, max_seq_length=32, threads=1)
         np.testing.assert_allclose(
-            compute_logits(classifier, classifier.encode_texts(TEXTS)),
+            compute_served_logits(classifier, TEXTS),
             compute_with_transformers(folder, TEXTS),
             atol=1e-5,
         )
@@ -114,7 +109,7 @@ def test_a_trace_is_not_used_for_another_number_of_outputs(
     task = make_task(**changes)
     folder = export_to_folder(base, tmp_path / "model", task, exporter)
     classifier = Classifier(folder, max_seq_length=32, threads=1)
-    logits = compute_logits(classifier, classifier.encode_texts(TEXTS))
+    logits = compute_served_logits(classifier, TEXTS)
     assert logits.shape == (len(TEXTS), task.num_outputs)
     np.testing.assert_allclose(logits, compute_with_transformers(folder, TEXTS), atol=1e-5)
 
