@@ -75,7 +75,7 @@ def _measure(attack: Attack, scene: Scene) -> Measured:
         watch_memory(scene.api.process) as memory,
         watch_latency(scene.api.port, scene.key) as bystander,
     ):
-        outcome = attack.run(scene)
+        outcome = _attack(attack, scene)
         seconds = time.monotonic() - begin
         time.sleep(SETTLE_S)
         waited = (scene.api.measure_wait() - waited) / (time.monotonic() - begin)
@@ -93,6 +93,14 @@ def _measure(attack: Attack, scene: Scene) -> Measured:
     )
     print_measured(measured)
     return measured
+
+
+def _attack(attack: Attack, scene: Scene) -> Outcome:
+    """Run the attack; one whose own connections fail has not found what is wanted."""
+    try:
+        return attack.run(scene)
+    except OSError as error:
+        return Outcome(text=f"broken off by {type(error).__name__}: {error}", met=False)
 
 
 def _give_up(_: int, __: FrameType | None) -> None:

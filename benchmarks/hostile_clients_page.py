@@ -21,8 +21,8 @@ class Measured(TypedDict):
     outcome: str
     outcome_met: bool
     seconds: float
-    waited_share: float
-    """Of the time, for which the event loop had work and no core."""
+    waited_share: float | None
+    """Of the time, for which the event loop had work and no core; None if not measured."""
     latencies: Latencies
     memory: Memory
     memory_limit_mb: float | None
@@ -95,7 +95,7 @@ def _format_row(measured: Measured) -> str:
         measured["wanted"],
         measured["outcome"] + (f"; {failed} requests of others failed" if failed else ""),
         f"{measured['seconds']:g}",
-        f"{measured['waited_share']:.0%}",
+        "–" if measured["waited_share"] is None else f"{measured['waited_share']:.0%}",
         f"{health['p50_ms']:.0f} / {health['p99_ms']:.0f} / {health['max_ms']:.0f}",
         f"{jobs['p99_ms']:.0f}",
         f"{memory['before_mb']:.0f} / {memory['peak_mb']:.0f} / {memory['after_mb']:.0f}",

@@ -77,7 +77,8 @@ def check_published_folder(run: TrainedRun) -> None:
     classifier = Classifier(folder, max_seq_length=spec.task.max_seq_length, threads=1)
     pairs: list[Text] = list(zip(first, second, strict=True))
     encoded = classifier.encode_texts(pairs)
-    np.testing.assert_allclose(classifier.compute_logits(encoded), logits.numpy(), atol=1e-5)
+    served = compute_served_logits(classifier, pairs)
+    np.testing.assert_allclose(served, logits.numpy(), atol=1e-5)
     assert encoded.truncated == [
         len(words) > spec.task.max_seq_length for words in _list_tokens(spec, first, second)
     ]

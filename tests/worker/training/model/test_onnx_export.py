@@ -140,7 +140,7 @@ def test_the_real_encoders_probabilities_equal_torchs(tmp_path: Path) -> None:
     assert GraphExporter().write_graph(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
     classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
-    found = convert_logits(compute_logits(classifier, classifier.encode_texts(texts)), task.type)
+    found = convert_logits(compute_served_logits(classifier, texts), task.type)
     expected = convert_logits(compute_with_transformers(tmp_path, texts), task.type)
     assert np.ptp(expected[:, 0]) > 0.02
     np.testing.assert_allclose(found, expected, atol=1e-4)
