@@ -21,6 +21,7 @@ from tests.worker.training.pooled_models import (
     train_pairs_alone_and_stacked,
 )
 from tests.worker.training.runs import TrainedRun, iterate_events, make_spec
+from tests.worker.training.served import compute_served_logits
 from worker.training.evaluation import decode_logits
 from worker.training.events import Evaluation, RunEvent, Step
 from worker.training.spec import RunSpec
