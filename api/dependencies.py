@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -13,6 +12,7 @@ from api.classifications.loaded_models import ModelServer
 from api.heavy_work import HeavyWork
 from api.jobs.presenting.event_stream import EventStreamLimiter
 from api.jobs.presenting.job_cache import JobCache
+from api.limited_work import LimitedWork
 from api.reading.pool import ReaderPool
 from api.reports.page_cache import PageCache
 from api.reports.recent_pages import RecentPages
@@ -38,7 +38,7 @@ MAX_CONCURRENT_REPORTS = 2
 
 @dataclass(frozen=True)
 class AppServices:
-    """Everything a request may use; the semaphores keep one kind of work from taking all threads.
+    """Everything a request may use; the bounds keep one kind of work from taking all threads.
 
     A process has forty threads for requests.
     """
@@ -62,12 +62,12 @@ class AppServices:
     """Processes that read users' files; bounds the tables in memory, each of which may be large."""
     heavy: HeavyWork = field(default_factory=HeavyWork)
     """Threads for requests that read files or wait; the others stay free for short ones."""
-    download_semaphore: BoundedSemaphore = field(
-        default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_DOWNLOADS)
+    hub_requests: LimitedWork = field(
+        default_factory=lambda: LimitedWork("requests to the hub", MAX_CONCURRENT_DOWNLOADS)
     )
     """Bounds downloads from the hub, which may take minutes."""
-    report_semaphore: BoundedSemaphore = field(
-        default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_REPORTS)
+    report_drawings: LimitedWork = field(
+        default_factory=lambda: LimitedWork("drawings of reports", MAX_CONCURRENT_REPORTS)
     )
     """Bounds the processes that draw report figures, each of a few hundred megabytes."""
     recent_pages: RecentPages = field(default_factory=RecentPages)

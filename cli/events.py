@@ -1,5 +1,6 @@
 """``evenkeel events``: a job's past events and, if followed, the new ones."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -18,6 +19,10 @@ from cli.times import format_time
 from cli.train import get_exit_code
 
 RECONNECT_DELAY_S: Final = 1.0  # before reconnecting to a stream that broke off
+_UNREADABLE: Final = (
+    "The service sent an event that this version of Evenkeel cannot read. Check --url or "
+    "EVENKEEL_URL."
+)
 LEVEL_COLORS: Final = {"warn": "yellow", "error": "red"}
 
 
@@ -63,12 +68,17 @@ def _follow_events(client: Client, job_id: str, after: str | None) -> Iterator[E
 
 
 def _parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Parse server-sent events with one data line each; skip the data of ``event: done``."""
+    """Parse server-sent events with one data line each; skip the data of ``event: done``.
+
+    Raises CliError for ``event: error``.
+    """
     kind = ""
     for line in lines:
         field, _, value = line.partition(": ")
         if field == "event":
             kind = value
+        elif field == "data" and kind == "error":
+            raise _build_refusal(value)
         elif field == "data" and kind != "done":
             yield _parse_event(value)
 
@@ -77,10 +87,15 @@ def _parse_event(text: str) -> Event:
     try:
         return Event.model_validate_json(text)
     except ValidationError as error:
-        raise CliError(
-            "The service sent an event that this version of Evenkeel cannot read. Check --url or "
-            "EVENKEEL_URL."
-        ) from error
+        raise CliError(_UNREADABLE) from error
+
+
+def _build_refusal(text: str) -> CliError:
+    """Return the error with which the service has ended a stream."""
+    try:
+        return CliError(str(json.loads(text)["error"]["message"]))
+    except (ValueError, KeyError, TypeError):
+        return CliError(_UNREADABLE)
 
 
 def print_event(console: Console, event: Event) -> None:

@@ -53,7 +53,8 @@ such as the deletion of a job with millions of points.
 
 # Texts are classified
 CLASSIFICATION_WAIT_S: Final = 10.0
-"""For which a few texts wait for a thread, and again for their first forward pass."""
+"""For which a few texts wait for a thread, and again, once their model is loaded, for their first
+forward pass."""
 LONG_CLASSIFICATION_WAIT_S: Final = 50.0
 """For which a file or a long list waits for a thread; with the limit below, within the client's
 timeout."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
-from api.access.key_directory import KeyDirectory
+from api.access.key_directory import SEND_KEY, KeyDirectory, require_usable
 from api.access.key_throttle import KeyThrottle
 from api.access.rate_limit import RequestRateLimiter
 from api.access.scopes import get_needed_scope
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 PROTECTED_PREFIX = "/v1"
 HOME_PATH = "/"
 _REPEATED_LOG_INTERVAL_S = 60.0
-_SEND_KEY = "send the header 'Authorization: Bearer <key>'."
 
 
 class Admission(NamedTuple):
@@ -95,13 +94,13 @@ class AccessControl:
         self._throttle.require_open(address)
         kind, _, key = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not key:
-            raise NotAuthenticated(f"The API key is missing; {_SEND_KEY}")
+            raise NotAuthenticated(f"The API key is missing; {SEND_KEY}")
         if self._is_environment_key(key):
             return ENVIRONMENT_CALLER
         record = None if directory is None else await directory.find_key(key)
         if record is None or directory is None:
             self._record_failure(address)
-            raise NotAuthenticated(f"The API key is wrong; check it, and {_SEND_KEY}")
+            raise NotAuthenticated(f"The API key is wrong; check it, and {SEND_KEY}")
         self._require_usable(record, address)
         directory.record_use(record)
         return Caller(record.owner_id, record.scope, record.prefix)
@@ -124,14 +123,15 @@ class AccessControl:
 
     def _require_usable(self, record: KeyRecord, address: str) -> None:
         """Raise NotAuthenticated for a key that was valid once; nobody guesses those."""
-        if not (record.revoked or record.expired):
-            return
-        now = time.monotonic()
-        if now - self._logged_refusals.get(record.id, float("-inf")) > _REPEATED_LOG_INTERVAL_S:
-            self._logged_refusals[record.id] = now
-            log.warning("unusable_api_key key=%s address=%s", record.prefix, address)
-        reason = "was revoked" if record.revoked else "has expired"
-        raise NotAuthenticated(f"The API key {record.prefix}… {reason}; use another key.")
+        try:
+            require_usable(record)
+        except NotAuthenticated:
+            now = time.monotonic()
+            logged_at = self._logged_refusals.get(record.id, float("-inf"))
+            if now - logged_at > _REPEATED_LOG_INTERVAL_S:
+                self._logged_refusals[record.id] = now
+                log.warning("unusable_api_key key=%s address=%s", record.prefix, address)
+            raise
 
 
 def _require_scope(admission: Admission, method: str, path: str) -> None:

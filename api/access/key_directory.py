@@ -16,12 +16,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db.api_keys import USE_INTERVAL_S, ApiKeys, KeyRecord
 from shared.db.session import Database
-from shared.domain.api_keys import get_key_prefix, hash_key, is_stored_key_form
-from shared.domain.errors import ServiceUnavailable
+from shared.domain.api_keys import (
+    LOCAL_CALLER,
+    Caller,
+    get_key_prefix,
+    hash_key,
+    is_stored_key_form,
+)
+from shared.domain.errors import NotAuthenticated, ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
 RELOAD_INTERVAL_S = 2.0
+SEND_KEY = "send the header 'Authorization: Bearer <key>'."
 UNKNOWN_KEY_INTERVAL_S = 0.25
 """Age of the copy in which an unknown key is looked for again: it bounds the queries of guesses."""
 
@@ -52,6 +59,13 @@ class KeySnapshot:
         return None
 
 
+def require_usable(record: KeyRecord) -> None:
+    """Raise NotAuthenticated for a key that was valid once."""
+    if record.revoked or record.expired:
+        reason = "was revoked" if record.revoked else "has expired"
+        raise NotAuthenticated(f"The API key {record.prefix}… {reason}; use another key.")
+
+
 class KeyDirectory:
     """The current snapshot of one process, and the uses of keys that it records."""
 
@@ -74,6 +88,17 @@ class KeyDirectory:
         if record is None and is_stored_key_form(key):
             record = (await self.get_snapshot(UNKNOWN_KEY_INTERVAL_S)).find_key(key)
         return record
+
+    async def require_access(self, caller: Caller) -> None:
+        """Raise NotAuthenticated if a caller who was admitted would not be any more: its key has
+        been revoked or has expired, or it had none and keys are required now.
+        """
+        snapshot = await self.get_snapshot()
+        if caller == LOCAL_CALLER and snapshot.has_keys:
+            raise NotAuthenticated(f"The service requires an API key now; {SEND_KEY}")
+        record = snapshot.records.get(caller.key_name)
+        if record is not None:
+            require_usable(record)
 
     async def get_snapshot(self, max_age_s: float = RELOAD_INTERVAL_S) -> KeySnapshot:
         """Return a snapshot that is at most ``max_age_s`` old.

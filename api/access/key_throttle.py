@@ -4,11 +4,11 @@ An address that has sent too many wrong keys is refused without a look at its ke
 learns nothing; other addresses are not affected.
 """
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
 
+from api.client_networks import get_client_network
 from shared.domain.limit_errors import TooManyWrongKeys
 
 MAX_FAILURES = 10
@@ -25,7 +25,7 @@ class KeyThrottle:
 
     def require_open(self, address: str) -> None:
         """Raise TooManyWrongKeys for an address that has to wait."""
-        failures = self._failures.get(_get_network(address))
+        failures = self._failures.get(get_client_network(address))
         if failures is None or len(failures) < MAX_FAILURES:
             return
         wait_s = failures[0] + WINDOW_S - time.monotonic()
@@ -38,23 +38,10 @@ class KeyThrottle:
 
     def record_failure(self, address: str) -> bool:
         """Count a wrong key; return whether the address has to wait from now on."""
-        network = _get_network(address)
+        network = get_client_network(address)
         failures = self._failures.setdefault(network, deque(maxlen=MAX_FAILURES))
         failures.append(time.monotonic())
         self._failures.move_to_end(network)
         while len(self._failures) > MAX_ADDRESSES:
             self._failures.popitem(last=False)
         return len(failures) == MAX_FAILURES and failures[0] > time.monotonic() - WINDOW_S
-
-
-def _get_network(address: str) -> str:
-    """Return the address, or of IPv6 its /64 network, all of which one client may use."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address  # the name of a socket, or of a test client
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

@@ -60,14 +60,17 @@ class ModelServer:
     ) -> ClassifiedTexts:
         """Classify the texts with models of one job, which share a tokenizer.
 
-        Raises ModelNotServed, ServiceBusy if the requester's deadline passes, and InvalidRequest if
-        its client has gone.
+        Raises ModelNotServed, ServiceBusy if the requester has waited too long for its first pass,
+        and InvalidRequest if its client has gone.
         """
         from api.serving.classifier import order_logits
         from api.serving.predictions import build_predictions
 
         requester.require_present()
-        encoded = self._get_classifier(members[0], task).encode_texts(texts)
+        classifier = self._get_classifier(members[0], task)
+        # the first load may take longer than anybody is to wait in the queue
+        requester = requester.start_waiting()
+        encoded = classifier.encode_texts(texts)
         lengths = encoded.lengths
         logits = []
         for member in members:

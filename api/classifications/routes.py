@@ -42,7 +42,9 @@ async def create_classification(
     heavy = services.heavy
     lane = heavy.long_classifications if request.is_long else heavy.classifications
     with ClientWatch(http_request.receive) as client:
-        content = await lane.run(service.classify_inputs, services, request, client.is_gone)
+        content = await lane.run(
+            services.owner_id, service.classify_inputs, services, request, client.is_gone
+        )
     return Response(content, media_type="application/json")
 
 
@@ -67,4 +69,6 @@ async def create_classification_batch(
     """
     lane = services.heavy.long_classifications
     with ClientWatch(http_request.receive) as client:
-        return await lane.run(batches.classify_file, services, request, client.is_gone)
+        return await lane.run(
+            services.owner_id, batches.classify_file, services, request, client.is_gone
+        )

@@ -45,9 +45,7 @@ def classify_inputs(
     models = find_ensemble(services, request.model, ensemble=request.ensemble)
     inputs = request.input if isinstance(request.input, list) else [request.input]
     texts = _collect_texts(inputs, models.task, is_list=isinstance(request.input, list))
-    requester = Requester(
-        services.owner_id, is_gone, deadline=time.monotonic() + CLASSIFICATION_WAIT_S
-    )
+    requester = Requester(services.owner_id, is_gone, CLASSIFICATION_WAIT_S)
     classified = services.model_server.classify_texts(models.members, models.task, texts, requester)
     results = [
         _build_target(

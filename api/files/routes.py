@@ -106,7 +106,9 @@ async def create_file(
     _require_whole_expiry(anchor, seconds)
     filename = service.sanitize_filename(file.filename or "upload", param="file")
     details = service.FileDetails(filename, purpose, seconds)
-    row = await services.heavy.uploads.run(service.create_file, services, file.file, details)
+    row = await services.heavy.uploads.run(
+        services.owner_id, service.create_file, services, file.file, details
+    )
     return FileObject.from_row(row)
 
 
@@ -214,7 +216,9 @@ async def preview_file(
     options: Annotated[PreviewOptions, Depends(read_preview_options)],
 ) -> FilePreview:
     """Return the first rows as a model's tokenizer splits them, and which are truncated."""
-    return await services.heavy.plans.run(build_preview, services, file_id, options)
+    return await services.heavy.plans.run(
+        services.owner_id, build_preview, services, file_id, options
+    )
 
 
 @router.post(
@@ -227,7 +231,9 @@ async def validate_file(
 
     Use this if the columns could not be detected on upload.
     """
-    validation = await services.heavy.plans.run(_validate_for_task, services, file_id, task)
+    validation = await services.heavy.plans.run(
+        services.owner_id, _validate_for_task, services, file_id, task
+    )
     return FileValidation(file_id=file_id, **validation.model_dump())
 
 

@@ -15,7 +15,6 @@ from shared.datasets import InputFile, UnreadableFile
 from shared.db.files import Files
 from shared.db.tables import File
 from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue
-from shared.domain.limit_errors import ServiceBusy
 from shared.infra.settings import Settings
 
 FILE_PURPOSE = "fine-tune"
@@ -37,13 +36,11 @@ def fetch_dataset(services: AppServices, reference_text: str, source: InputFile)
     """
     _require_hub_allowed(services.settings, source)
     reference = HubReference.parse(reference_text, param=source)
-    if not services.download_semaphore.acquire(blocking=False):
-        raise ServiceBusy("Too many hub downloads are in progress; retry shortly.", param=source)
-    try:
-        with closing(HubClient(services.settings, source)) as client:
-            return _fetch_split(services, client, reference, source)
-    finally:
-        services.download_semaphore.release()
+    with (
+        services.hub_requests.begin(param=source),
+        closing(HubClient(services.settings, source)) as client,
+    ):
+        return _fetch_split(services, client, reference, source)
 
 
 def _require_hub_allowed(settings: Settings, param: str) -> None:

@@ -54,7 +54,7 @@ class JobDeleted(BaseModel):
 )
 async def cancel_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     """Cancel the job; the results of its finished runs are kept, and no model is published."""
-    return await services.heavy.stops.run(service.cancel_job, services, job_id)
+    return await services.heavy.stops.run(services.owner_id, service.cancel_job, services, job_id)
 
 
 @router.post(
@@ -65,7 +65,7 @@ async def pause_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
 
     Pausing a paused job has no effect.
     """
-    return await services.heavy.stops.run(pausing.pause_job, services, job_id)
+    return await services.heavy.stops.run(services.owner_id, pausing.pause_job, services, job_id)
 
 
 @router.post("/{job_id}/resume", responses=document_errors(JobNotFound, JobAlreadyEnded))
@@ -127,9 +127,11 @@ async def clone_job(
         build_clone_request, services, job_id, changes or CloneRequest()
     )
     if request.dry_run:
-        return await services.heavy.plans.run(plan_dry_run, services, request)
+        return await services.heavy.plans.run(services.owner_id, plan_dry_run, services, request)
     digest = compute_clone_digest(job_id, request)
-    return await services.heavy.jobs.run(creation.create_job, services, request, identity, digest)
+    return await services.heavy.jobs.run(
+        services.owner_id, creation.create_job, services, request, identity, digest
+    )
 
 
 @router.delete("/{job_id}", responses=document_errors(JobNotFound, JobNotEnded, ModelInUse))

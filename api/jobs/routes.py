@@ -1,5 +1,6 @@
 """Routes below /v1/fine_tuning/jobs that create and read jobs."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
@@ -82,8 +83,10 @@ async def create_job(
     files.
     """
     if dry_run or request.dry_run:
-        return await services.heavy.plans.run(plan_dry_run, services, request)
-    return await services.heavy.jobs.run(creation.create_job, services, request, identity)
+        return await services.heavy.plans.run(services.owner_id, plan_dry_run, services, request)
+    return await services.heavy.jobs.run(
+        services.owner_id, creation.create_job, services, request, identity
+    )
 
 
 @router.get("", responses=document_errors(), openapi_extra={"parameters": [METADATA_PARAMETER]})
@@ -143,14 +146,20 @@ async def list_events(
     """List the events of a job, newest first.
 
     With `stream=true` they are sent as server-sent events, oldest first: `event` is the type of the
-    event, `data` its object. A final `event: done` follows once the job has ended. A client that
+    event, `data` its object. A final `event: done` follows once the job has ended, and a final
+    `event: error` with the error once the key has been revoked or has expired. A client that
     reconnects with the last received ID as `Last-Event-ID` misses no event.
     """
     if not stream:
         return await run_in_threadpool(_list_event_page, services, job_id, page)
     _require_no_cursor(page)
     return await open_event_stream(
-        services.database, services.stream_limiter, job_id, services.owner_id, last_event_id
+        services.database,
+        services.stream_limiter,
+        job_id,
+        services.owner_id,
+        last_event_id,
+        partial(services.key_directory.require_access, services.caller),
     )
 
 

@@ -19,18 +19,16 @@ from api.middleware.body_limits import (
     get_body_limit,
     is_upload,
 )
-from api.middleware.body_slots import BodySlots
+from api.middleware.body_turns import keep_body_turn, make_large_body_turns, make_upload_turns
+from api.middleware.pacing import RequestPacer
 from api.middleware.routing import ServedPaths
 from api.middleware.strict_json import check_json, is_json
+from shared.domain.api_keys import Caller
 from shared.domain.errors import InvalidRequest, PayloadTooLarge, ServiceError
 from shared.infra.settings import Settings
 
-MAX_CONCURRENT_UPLOADS: Final = 64
-"""Uploads whose bodies are received at a time, each into a temporary file."""
-MAX_CONCURRENT_LARGE_BODIES: Final = 8
-"""Other requests of more than 64 kB that are parsed and served at a time."""
-SLOT_WAIT_S: Final = 30.0
 MAX_QUERY_PARAMETERS: Final = 100
+HEALTH_PATH: Final = "/health"
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _POLICY_VIOLATION: Final = 1008  # RFC 6455, 7.4.1
 
@@ -51,8 +49,9 @@ class RequestGuard:
         self._settings = settings
         self._access = AccessControl(settings)
         self._paths = ServedPaths()
-        self._uploads = BodySlots(MAX_CONCURRENT_UPLOADS, SLOT_WAIT_S)
-        self._large_bodies = BodySlots(MAX_CONCURRENT_LARGE_BODIES, SLOT_WAIT_S)
+        self._pacer = RequestPacer()
+        self._uploads = make_upload_turns()
+        self._large_bodies = make_large_body_turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -61,6 +60,8 @@ class RequestGuard:
         if scope["type"] != "http":  # there are no WebSockets, whose requests no check would see
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
             return
+        if scope["path"] != HEALTH_PATH:
+            await self._pacer.take_turn()
         headers = Headers(scope=scope)
         limit = get_body_limit(scope["method"], scope["path"], self._settings)
         try:
@@ -90,7 +91,8 @@ class RequestGuard:
                 file = stack.enter_context(SpooledTemporaryFile(MAX_BYTES_IN_MEMORY))
                 await body.receive_into(file)
                 if body.is_large:  # parsed, it takes several times as much memory
-                    stack.enter_context(await self._large_bodies.take())
+                    turn = await self._large_bodies.take(_get_owner(scope))
+                    keep_body_turn(stack.enter_context(turn))
                 content = file.read()
                 file.close()
                 if is_json(Headers(scope=scope)):
@@ -101,11 +103,11 @@ class RequestGuard:
 
     async def _forward_upload(self, scope: Scope, body: LimitedBody, send: Send) -> None:
         try:
-            slot = await self._uploads.take()
+            turn = await self._uploads.take(_get_owner(scope))
         except ServiceError as error:
             raise _Refused(error) from None
-        with slot:
-            body.on_end = slot.release
+        with turn:
+            body.on_end = turn.release
             await self._forward_limited(scope, body, send)
 
     async def _forward_limited(self, scope: Scope, body: LimitedBody, send: Send) -> None:
@@ -124,6 +126,11 @@ class RequestGuard:
                 raise
         if body.exceeded and not started:
             await _send_error(build_too_large_error(body.limit), send)
+
+
+def _get_owner(scope: Scope) -> str:
+    caller: Caller = scope["state"]["caller"]
+    return caller.owner_id
 
 
 def _replay_body(content: bytes, body: LimitedBody) -> Receive:

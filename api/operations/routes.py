@@ -102,7 +102,7 @@ async def storage_usage(
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of items.")] = 100,
 ) -> StorageUsage:
     """Return your models, files and runs in the storage, the largest first."""
-    return await services.heavy.plans.run(_measure_storage, services, limit)
+    return await services.heavy.plans.run(services.owner_id, _measure_storage, services, limit)
 
 
 def _measure_storage(services: AppServices, limit: int) -> StorageUsage:

@@ -19,7 +19,6 @@ from api.reports.page_process import Drawing, PageFormat, draw_in_child, seriali
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
 from shared.domain.errors import JobNotFound, ServiceUnavailable
-from shared.domain.limit_errors import ServiceBusy
 from shared.domain.states import OPEN_JOB_STATES
 from shared.infra.child_process import build_module_environment
 
@@ -108,16 +107,13 @@ def _forget_deleted_jobs(services: AppServices, job_ids: Sequence[str]) -> None:
 
 
 def _draw(services: AppServices, drawing: bytes) -> bytes:
-    if not services.report_semaphore.acquire(blocking=False):
-        raise ServiceBusy("Too many reports are being drawn; retry shortly.")
-    try:
-        return draw_in_child(drawing, _build_child_environment())
-    except subprocess.SubprocessError:
-        raise ServiceUnavailable(
-            "The figures of the report could not be drawn; retry, or read the JSON report."
-        ) from None
-    finally:
-        services.report_semaphore.release()
+    with services.report_drawings.begin():
+        try:
+            return draw_in_child(drawing, _build_child_environment())
+        except subprocess.SubprocessError:
+            raise ServiceUnavailable(
+                "The figures of the report could not be drawn; retry, or read the JSON report."
+            ) from None
 
 
 def _build_child_environment() -> dict[str, str]:

@@ -106,7 +106,9 @@ def run_logs(
 )
 async def cancel_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunObject:
     """Cancel one run; the other runs of the job continue."""
-    return await services.heavy.stops.run(service.cancel_run, services, job_id, run_id)
+    return await services.heavy.stops.run(
+        services.owner_id, service.cancel_run, services, job_id, run_id
+    )
 
 
 @router.post(

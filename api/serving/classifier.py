@@ -18,7 +18,6 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 from tokenizers import Encoding, Tokenizer
 
-from api.serving.length_batches import iterate_length_batches
 from shared.domain.errors import ModelNotServed
 from shared.domain.naming import GRAPH_FILE, HEAD_WEIGHTS_FILE, WEIGHTS_FILE
 
@@ -91,13 +90,6 @@ class Classifier:
         [text] = texts
         pair = text if isinstance(text, tuple) else (text,)
         return [self._tokenizer.encode(*pair)]
-
-    def compute_logits(self, encoded: EncodedTexts) -> Logits:
-        """Return logits of shape (rows, outputs), in the order of the texts."""
-        return order_logits(
-            (group, self.run_pass([encoded.rows[row] for row in group]))
-            for group in iterate_length_batches(encoded.lengths)
-        )
 
     def run_pass(self, rows: Sequence[EncodedRow]) -> Logits:
         """Return logits of shape (rows, outputs) from one forward pass."""

@@ -34,8 +34,10 @@ class Requester:
     owner_id: str
     is_gone: Callable[[], bool] = is_never_gone
     """Whether the client has closed the connection, so that nobody reads the result."""
+    patience_s: float | None = None
+    """For which it waits for the first pass, once its model is loaded; None waits without limit."""
     deadline: float | None = None
-    """By which the first pass must have begun, on the monotonic clock; None waits without limit."""
+    """When that ends, on the monotonic clock."""
 
     @property
     def is_late(self) -> bool:
@@ -45,6 +47,12 @@ class Requester:
         """Raise InvalidRequest if the client has gone."""
         if self.is_gone():
             raise build_gone_error()
+
+    def start_waiting(self) -> Requester:
+        """Return the requester with the deadline that begins now."""
+        if self.patience_s is None:
+            return self
+        return replace(self, deadline=time.monotonic() + self.patience_s)
 
     def without_deadline(self) -> Requester:
         return replace(self, deadline=None)

@@ -7,7 +7,6 @@ never displaced; if there are nothing but those, the newcomer is refused.
 """
 
 import asyncio
-import ipaddress
 import logging
 from collections import Counter
 from enum import IntEnum
@@ -18,7 +17,6 @@ from api.transport.limits import TransportLimits
 log = logging.getLogger(__name__)
 
 SWEEP_INTERVAL_S: Final = 1.0
-_IPV6_NETWORK_BITS: Final = 64  # one customer usually has such a network
 
 
 class Phase(IntEnum):
@@ -41,7 +39,8 @@ class Phase(IntEnum):
 class Connection(Protocol):
     """What the registry knows of a connection."""
 
-    phase: Phase
+    @property
+    def phase(self) -> Phase: ...
 
     @property
     def address(self) -> str: ...
@@ -121,18 +120,3 @@ class ConnectionRegistry:
             self.closed.clear()
         if self._connections:
             self._schedule_sweep()
-
-
-def build_address_key(client: tuple[str, int] | None) -> str:
-    """Return what connections of one client have in common; empty for a unix socket."""
-    if client is None:
-        return ""
-    try:
-        address = ipaddress.ip_address(client[0].partition("%")[0])
-    except ValueError:
-        return client[0]
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))

@@ -16,7 +16,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from api.transport.connections import ConnectionRegistry, Phase, build_address_key
+from api.client_networks import get_client_network
+from api.transport.connections import ConnectionRegistry, Phase
 from api.transport.limits import TransportLimits
 from api.transport.progress import BodyPace, ResponsePace
 from api.transport.refusals import build_refusal
@@ -46,7 +47,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         assert isinstance(config, BoundedConfig)
         self._registry = config.registry
         self._limits = config.registry.limits
-        self.phase = Phase.NEW
+        self._parsing = Phase.NEW
+        """What the parser waits for; a client that pipelines is ahead of the application."""
         self.address = ""
         self._phase_since = 0.0
         self._bytes_without_progress = 0
@@ -63,10 +65,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.address = build_address_key(self.client)
+        self.address = "" if self.client is None else get_client_network(self.client[0])
         self._enter(Phase.NEW)
         if not self._registry.admit(self):
-            self.phase = Phase.CLOSING
+            self._parsing = Phase.CLOSING
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -75,7 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         start = 0
-        while start < len(data) and self.phase is not Phase.CLOSING:
+        while start < len(data) and self._parsing is not Phase.CLOSING:
             room = self._limits.head_bytes + 1 - self._bytes_without_progress
             piece = data[start : start + room]
             start += len(piece)
@@ -92,7 +94,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._bytes_without_progress += len(piece)
         too_many = self._bytes_without_progress > self._limits.head_bytes
-        if too_many and self.phase is not Phase.CLOSING:
+        if too_many and self._parsing is not Phase.CLOSING:
             self._refuse(
                 RequestHeadTooLarge(
                     "The URL and the header fields of the request exceed "
@@ -118,11 +120,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 InvalidRequest("Too many requests were sent before the response to the first one.")
             )
         super().on_message_begin()
-        if self.phase is not Phase.NEW:
+        if self._parsing is not Phase.NEW:
             self._enter(Phase.HEAD)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase is Phase.BODY:  # a trailer, which nothing here reads
+        if self._parsing is Phase.BODY:  # a trailer, which nothing here reads
             return
         if len(self.headers) >= self._limits.head_fields:
             self._fail(
@@ -153,7 +155,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.phase is Phase.BUSY and self.cycle.response_complete:
+        if self._parsing is Phase.BUSY and self.cycle.response_complete:
             self._enter(Phase.IDLE)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -167,28 +169,39 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     # the clock
 
+    @property
+    def phase(self) -> Phase:
+        """What the connection waits for: the server, as soon as a request is in work whose body
+        has come, whatever the client has sent after it.
+        """
+        cycle = self._active_cycle
+        if self._parsing is Phase.CLOSING or cycle is None or cycle.response_complete:
+            return self._parsing
+        is_receiving = self._parsing is Phase.BODY and cycle is self.cycle
+        return Phase.BODY if is_receiving else Phase.BUSY
+
     def _enter(self, phase: Phase) -> None:
-        self.phase = phase
+        self._parsing = phase
         self._phase_since = self.loop.time()
 
     def check(self, now: float) -> None:
         """Close the connection if its client is too slow."""
         waited = now - self._phase_since
         limits = self._limits
-        if self.transport.is_closing() or self.phase is Phase.CLOSING:
+        if self.transport.is_closing() or self._parsing is Phase.CLOSING:
             self._check_closing(now, waited)
         elif self._has_response_under_way():
             if self._response_pace.is_stalled(now, self.transport.get_write_buffer_size()):
                 self.drop("unread")
-        elif self.phase is Phase.BODY:
+        elif self._parsing is Phase.BODY:
             self._check_body(now)
-        elif self.phase is Phase.HEAD and self.flow.read_paused:
+        elif self._parsing is Phase.HEAD and self.flow.read_paused:
             self._phase_since = now  # the rest waits for the responses to earlier requests
-        elif self.phase is Phase.IDLE and waited > limits.idle_seconds + 1:
+        elif self._parsing is Phase.IDLE and waited > limits.idle_seconds + 1:
             self.drop("idle")  # Uvicorn's own timer is lost when a body follows its response
-        elif self.phase is Phase.NEW and waited > limits.head_seconds and self.headers is None:
+        elif self._parsing is Phase.NEW and waited > limits.head_seconds and self.headers is None:
             self.drop("silent")
-        elif self.phase in (Phase.NEW, Phase.HEAD) and waited > limits.head_seconds:
+        elif self._parsing in (Phase.NEW, Phase.HEAD) and waited > limits.head_seconds:
             seconds = f"{limits.head_seconds:g} seconds"
             self._refuse(
                 RequestTimeout(f"The head of the request did not come within {seconds}."),
@@ -202,7 +215,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _check_closing(self, now: float, waited: float) -> None:
         """Cut a connection whose client does not take the rest of what was written."""
         left = self.transport.get_write_buffer_size()
-        if self.phase is not Phase.CLOSING:
+        if self._parsing is not Phase.CLOSING:
             self._enter(Phase.CLOSING)
         elif waited > self._limits.closing_seconds and (
             left == 0 or self._response_pace.is_stalled(now, left)
@@ -225,7 +238,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def drop(self, reason: str) -> None:
         """Close the connection at once, without a response."""
         self._registry.closed[reason] += 1
-        self.phase = Phase.CLOSING
+        self._parsing = Phase.CLOSING
         self._disconnect_application()
         self.transport.abort()
 
@@ -266,4 +279,4 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         cycle = self._active_cycle
         if cycle is None:
             return False
-        return self.phase is Phase.BODY if cycle.response_complete else cycle.response_started
+        return self._parsing is Phase.BODY if cycle.response_complete else cycle.response_started

@@ -46,7 +46,9 @@ async def add_upload_part(
     data: Annotated[UploadFile, File(description="Content of the part.")],
 ) -> UploadPartObject:
     """Add a part; parts may be sent concurrently and in any order."""
-    part = await services.heavy.uploads.run(service.add_part, services, upload_id, data.file)
+    part = await services.heavy.uploads.run(
+        services.owner_id, service.add_part, services, upload_id, data.file
+    )
     return UploadPartObject.from_row(part)
 
 
@@ -70,7 +72,9 @@ async def complete_upload(
 
     The file is checked before the response: a data set, which has its profile, or a model.
     """
-    return await services.heavy.uploads.run(service.complete_upload, services, upload_id, request)
+    return await services.heavy.uploads.run(
+        services.owner_id, service.complete_upload, services, upload_id, request
+    )
 
 
 @router.post("/{upload_id}/cancel", responses=document_errors(UploadNotPending, UploadNotFound))

@@ -88,9 +88,12 @@ def test_new_events_are_sent_at_once_and_idle_streams_are_kept_alive(
         with database.write() as session:
             Events(session).add(session.get_one(Job, job_id), message)
 
+    async def require_nothing() -> None: ...
+
     async def read_stream() -> None:
         limiter = event_stream.EventStreamLimiter(1)
-        response = await event_stream.open_event_stream(database, limiter, job_id, "local", None)
+        arguments = database, limiter, job_id, "local", None, require_nothing
+        response = await event_stream.open_event_stream(*arguments)
         assert isinstance(response, event_stream.EventStream)
         body = aiter(response.body_iterator)
         assert "Created" in str(await anext(body))
@@ -101,7 +104,7 @@ def test_new_events_are_sent_at_once_and_idle_streams_are_kept_alive(
             pass
         assert parse_frames(frame)[0].data["message"] == "Something new."
         with pytest.raises(TooManyStreams):
-            await event_stream.open_event_stream(database, limiter, job_id, "local", None)
+            await event_stream.open_event_stream(*arguments)
 
     asyncio.run(read_stream())
 

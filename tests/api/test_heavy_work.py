@@ -20,18 +20,18 @@ def test_a_lane_runs_some_lets_some_wait_and_refuses_the_rest() -> None:
             let_go.wait(60)
             return number
 
-        tasks = [asyncio.create_task(lane.run(work, number)) for number in range(5)]
+        tasks = [asyncio.create_task(lane.run("owner", work, number)) for number in range(5)]
         while len(running) < 2:
             await asyncio.sleep(0.01)
         with pytest.raises(ServiceBusy, match="Too many things are waiting") as refused:
-            await lane.run(work, 5)
+            await lane.run("owner", work, 5)
         assert int(refused.value.response_headers["retry-after"]) >= 1
         # more threads than the lane has are free for others meanwhile
         assert await asyncio.gather(*(asyncio.to_thread(int, number) for number in range(20)))
         assert sorted(running) == [0, 1]
         let_go.set()
         assert await asyncio.gather(*tasks) == [0, 1, 2, 3, 4]
-        assert await lane.run(work, 6) == 6
+        assert await lane.run("owner", work, 6) == 6
 
     asyncio.run(fill())
 
@@ -44,28 +44,6 @@ def test_a_failure_leaves_its_place() -> None:
         lane = HeavyLane("things", running=1, waiting=0)
         for _ in range(3):
             with pytest.raises(ValueError, match="broken"):
-                await lane.run(fail)
+                await lane.run("owner", fail)
 
     asyncio.run(run())
-
-
-def test_who_waits_for_too_long_is_refused_and_told_when_to_retry() -> None:
-    async def fill() -> None:
-        lane = HeavyLane("things", running=1, waiting=2, max_wait_s=0.05)
-        let_go = threading.Event()
-        running = asyncio.create_task(lane.run(let_go.wait, 60))
-        while not lane._starts:
-            await asyncio.sleep(0.01)
-        with pytest.raises(ServiceBusy):
-            await lane.run(int, 1)
-        # nothing has ended yet: what runs has run for so long, and two would be ahead
-        lane._starts = {turn: start - 20 for turn, start in lane._starts.items()}
-        with pytest.raises(ServiceBusy) as refused:
-            await lane.run(int, 1)
-        assert 40 <= int(refused.value.response_headers["retry-after"]) <= 600
-        assert refused.value.response_headers["retry-after"] in refused.value.message
-        let_go.set()
-        assert await running
-        assert await lane.run(int, 2) == 2
-
-    asyncio.run(fill())

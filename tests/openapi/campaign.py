@@ -108,17 +108,20 @@ def build_settings(
     seed: int,
     coverage: str = "all",
     workers: int = 1,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """Return a configuration of schemathesis.
 
     ``examples``: requests per operation and strategy. ``steps``: requests per chain. ``coverage``:
     systematic cases, ``all`` or only the ``positive`` ones. ``workers``: threads; with more than
-    one, the order of the requests varies.
+    one, the order of the requests varies. ``key``: sent with every request.
     """
     return {
         "seed": seed,
+        "headers": {} if key is None else {"Authorization": f"Bearer {key}"},
         "workers": workers,
         "max-stream-events": 1,
+        "request-timeout": 120.0,  # a drawing on a busy machine
         "generation": {
             "max-examples": examples,
             "database": "none",
@@ -132,9 +135,11 @@ def build_settings(
             "stateful": {"max-steps": steps},
         },
         "checks": {
+            # it guesses keys, after which its address has to wait; tests/security has a matrix
+            "ignored_auth": {"enabled": False},
             "negative_data_rejection": {
                 "expected-statuses": [400, 401, 403, 404, 413, 415, 422, 429]
-            }
+            },
         },
         "dictionaries": {kind: {"values": list(values)} for kind, values in known.items()},
         "parameters": {

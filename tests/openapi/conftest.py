@@ -1,7 +1,7 @@
 """Fixtures: the application in the test process, over what a worker has left behind."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.jobs.presenting import event_stream
+from shared.db.api_keys import ApiKeys
 from shared.db.migrate import apply_migrations
+from shared.db.session import Database
+from shared.domain.api_keys import Scope
 from shared.infra.settings import Settings
 from tests.conftest import new_database
 from tests.make import review_csv
@@ -28,6 +31,14 @@ RECIPE = {
 }
 
 
+KEYS = {
+    "owner": ("local", Scope.SUBMIT),
+    "reader": ("local", Scope.READ),
+    "other": ("other", Scope.SUBMIT),
+    "administrator": ("installation", Scope.ADMIN),
+}
+"""Owner and scope of each key. The known objects are of the owner ``local``."""
+
 Http = httpx.Client | TestClient
 
 
@@ -37,6 +48,8 @@ class Service:
 
     app: FastAPI
     known: dict[str, list[str]]
+    keys: dict[str, str] = field(default_factory=dict)
+    """API keys by the names of ``KEYS``; without any, the service requires none."""
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +71,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Service]:
-    """A service on PostgreSQL with trained models and a stopped worker, so that new jobs stay
-    queued.
+    """A service on PostgreSQL with trained models, keys, and a stopped worker, so that new jobs
+    stay queued.
     """
     home = tmp_path_factory.mktemp("service")
     with redis_server() as redis:
@@ -71,7 +84,21 @@ def trained(
             )
             jobs = [stack.wait(job["id"]) for job in (ensemble, _create_job(stack.http, file_id))]
             known = _list_known_ids(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
-        yield Service(create_app(_build_settings(home, url, redis, model_dir)), known)
+        keys = _create_keys(url)
+        yield Service(create_app(_build_settings(home, url, redis, model_dir)), known, keys)
+
+
+def _create_keys(url: str) -> dict[str, str]:
+    database = Database(url)
+    with database.write() as session:
+        keys = {
+            name: ApiKeys(session)
+            .create_key(name, scope, owner_id=owner, lifetime_seconds=None)
+            .key
+            for name, (owner, scope) in KEYS.items()
+        }
+    database.dispose()
+    return keys
 
 
 def _build_settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:

@@ -1,7 +1,7 @@
 """Generated requests cause no server error and no undocumented response.
 
 The short test has a fixed seed and a service without workers; the long one starts from trained
-models.
+models, and sends keys of several owners and scopes.
 """
 
 import random
@@ -13,6 +13,8 @@ from tests.openapi.campaign import Outcome, build_settings, run_campaign
 from tests.openapi.conftest import Service
 
 LONG_CASES = 10_000
+EXAMPLES_BY_KEY = {"owner": 160, "reader": 40, "other": 60, "administrator": 20}
+"""Requests per operation and strategy, by the key that sends them."""
 
 
 def summarize_checked(outcome: Outcome) -> str:
@@ -44,16 +46,36 @@ def test_every_operation_responds_as_documented(untrained: Service) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_ten_thousand_generated_requests_have_no_fault(
     trained: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = random.SystemRandom().getrandbits(32)
+    total = 0
     with capsys.disabled():
         sys.stdout.write(f"\nseed {seed}\n")
-        outcome = run_campaign(
-            trained.app, build_settings(trained.known, examples=240, steps=10, seed=seed, workers=4)
-        )
-        sys.stdout.write(f"{summarize_checked(outcome)}\n")
-    assert outcome.cases.total() >= LONG_CASES, dict(outcome.cases)
-    assert outcome.successes["POST /v1/classifications"] > 0
+        for name, examples in EXAMPLES_BY_KEY.items():
+            settings = build_settings(
+                trained.known,
+                examples=examples,
+                steps=10,
+                seed=seed,
+                workers=4,
+                key=trained.keys[name],
+            )
+            outcome = run_campaign(trained.app, settings)
+            sys.stdout.write(f"{name}: {summarize_checked(outcome)}\n")
+            expect_access(name, outcome)
+            total += outcome.cases.total()
+    assert total >= LONG_CASES
+
+
+def expect_access(name: str, outcome: Outcome) -> None:
+    """See that the campaign of a key got as far as the key allows."""
+    assert not outcome.statuses[401]
+    assert not outcome.statuses[429]
+    classified = outcome.successes["POST /v1/classifications"]
+    created = outcome.successes["POST /v1/files"]
+    assert (classified > 0) == (name in ("owner", "reader"))
+    assert (created > 0) == (name != "reader")
+    assert (outcome.statuses[403] > 0) == (name == "reader")

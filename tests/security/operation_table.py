@@ -80,7 +80,7 @@ ROWS: dict[str, Row] = {
     "file_content": Row(READ),
     "file_validation": Row(READ),
     "preview_file": Row(
-        READ, (lambda _: NOTHING, lambda t: Call(params={"model": t.model, "rows": "1"}))
+        READ, (lambda _: NOTHING, lambda t: Call(params={"model": t.model, "n": "1"}))
     ),
     "validate_file": Row(READ, (lambda _: _body(),)),
     "create_upload": Row(

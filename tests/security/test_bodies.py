@@ -9,9 +9,9 @@ from contextlib import closing
 import httpx
 import pytest
 
-from api.heavy_work import MAX_RETRY_AFTER_S
+from api.fair_turns import MAX_RETRY_AFTER_S
+from benchmarks.hostile.target import TIMEOUT_S, RunningApi, read_all, running_api
 from tests.make import csv_bytes
-from tests.security.hostile_clients import TIMEOUT_S, RunningApi, read_all, running_api
 
 pytestmark = pytest.mark.server
 

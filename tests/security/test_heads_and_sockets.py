@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.hostile_clients import (
-    RunningApi,
-    await_closed,
-    await_descriptors,
-    read_all,
-    running_api,
-    send_all,
-)
+from benchmarks.hostile.target import RunningApi, read_all, running_api, send_all
+from tests.security.hostile_clients import await_closed, await_descriptors
 
 pytestmark = pytest.mark.server
 

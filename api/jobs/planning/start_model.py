@@ -18,7 +18,6 @@ from shared.db.models import Models
 from shared.db.tables import Job
 from shared.domain.errors import BaseModelChanged, ModelNotAllowed, ModelNotFound
 from shared.domain.hub_model import HubModel
-from shared.domain.limit_errors import ServiceBusy
 from shared.domain.naming import FINE_TUNED_PREFIX, get_base_name
 from shared.encoders.catalogue import EncoderFacts
 from shared.encoders.hub.cache import HubCache
@@ -70,12 +69,8 @@ def is_of_hub(services: AppServices, model: str) -> bool:
 
 
 def _ask_hub(services: AppServices, model: str, revision: str | None) -> HubModel:
-    if not services.download_semaphore.acquire(blocking=False):
-        raise ServiceBusy("Too many requests to the hub are in progress; retry shortly.")
-    try:
+    with services.hub_requests.begin(param="model"):
         return HubModels(services.settings).resolve(model, revision)
-    finally:
-        services.download_semaphore.release()
 
 
 def _find_fine_tuned(services: AppServices, model: str) -> StartModel:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from shared.db.events import Events, parse_event_id
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.db.tables import Event
+from shared.domain.errors import NotAuthenticated
 from shared.domain.limit_errors import OwnerStreamsLimit, TooManyStreams
 from shared.domain.states import ENDED_JOB_STATES
 
@@ -123,8 +124,11 @@ async def open_event_stream(
     job_id: str,
     owner_id: str,
     last_event_id: str | None,
+    require_access: Callable[[], Awaitable[None]],
 ) -> Response:
     """Return a stream of the events after ``last_event_id``, up to the job's end.
+
+    It ends early with the error that ``require_access`` raises once the caller's key has ended.
 
     If the job has ended without a later event, the response is 204, which tells an ``EventSource``
     not to reconnect. Raises JobNotFound, TooManyStreams, OwnerStreamsLimit.
@@ -135,10 +139,12 @@ async def open_event_stream(
     if after and first.status in ENDED_JOB_STATES and not first.events:
         return Response(status_code=204)
     limiter.acquire_stream(owner_id)
-    return EventStream(_iterate_frames(reader, first), limiter, owner_id)
+    return EventStream(_iterate_frames(reader, first, require_access), limiter, owner_id)
 
 
-async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncIterator[str]:
+async def _iterate_frames(
+    reader: EventReader, batch: _EventBatch, require_access: Callable[[], Awaitable[None]]
+) -> AsyncIterator[str]:
     last_sent = time.monotonic()
     while True:
         for event in batch.events:
@@ -153,6 +159,11 @@ async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncItera
                 last_sent = time.monotonic()
                 yield ": keep-alive\n\n"
             await asyncio.sleep(POLL_INTERVAL_S)
+        try:
+            await require_access()
+        except NotAuthenticated as error:
+            yield f"event: error\ndata: {json.dumps(error.to_body())}\n\n"
+            return
         batch = await run_in_threadpool(reader.read_new_events)
 
 

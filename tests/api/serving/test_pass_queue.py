@@ -232,3 +232,12 @@ def test_many_threads_get_their_own_results(stage: Stage) -> None:
             expected = [2.0 * (1000 * number + row) for row in range(1 + number % 40)]
             assert one.result(TIMEOUT_S) == expected
         stage.end_all()
+
+
+def test_the_wait_begins_once_the_model_is_loaded() -> None:
+    requester = Requester("somebody", patience_s=5.0)
+    assert requester.deadline is None
+    waiting = requester.start_waiting()
+    assert waiting.deadline is not None
+    assert 4.0 < waiting.deadline - time.monotonic() <= 5.0
+    assert Requester("somebody").start_waiting().deadline is None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from api.transport.connections import ConnectionRegistry, Phase, build_address_key
+from api.transport.connections import ConnectionRegistry, Phase
 from api.transport.descriptors import fit_connections
 from api.transport.limits import TransportLimits
 
@@ -86,14 +86,6 @@ def test_whoever_displaces_the_only_connection_of_its_address_is_counted() -> No
         assert own[1].dropped == ["displaced"]
 
     run_in_loop(test)
-
-
-def test_an_address_is_one_client() -> None:
-    assert build_address_key(None) == ""
-    assert build_address_key(("10.1.2.3", 5)) == build_address_key(("::ffff:10.1.2.3", 6))
-    assert build_address_key(("2001:db8::1", 1)) == build_address_key(("2001:db8::ff:2", 2))
-    assert build_address_key(("2001:db8::1", 1)) != build_address_key(("2001:db8:0:1::1", 1))
-    assert build_address_key(("fe80::1%eth0", 1)) == build_address_key(("fe80::2", 1))
 
 
 def test_connections_leave_descriptors_for_the_rest() -> None:

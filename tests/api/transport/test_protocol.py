@@ -45,6 +45,33 @@ async def exchange(limits: TransportLimits, *parts: bytes) -> bytes:
     return found
 
 
+def test_a_request_in_work_is_not_displaced_by_what_follows_it() -> None:
+    """The client has begun a second request, so the parser waits for the rest of its head."""
+
+    async def run() -> tuple[bytes, bytes]:
+        limits = TransportLimits(connections=1)
+        config = BoundedConfig(answer, limits, lifespan="off", log_config=None)
+        config.load()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: BoundedHttpProtocol(config, ServerState(), {}), "127.0.0.1", 0
+        )
+        async with server, asyncio.timeout(WORK_SECONDS + 20):
+            address = server.sockets[0].getsockname()
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(LATE + REQUEST[:-2])
+            await asyncio.sleep(WORK_SECONDS / 4)
+            newcomer, newcomer_writer = await asyncio.open_connection(*address)
+            refused = await newcomer.read()
+            newcomer_writer.close()
+            found = await reader.readuntil(b"ok")
+            writer.close()
+            return refused, found
+
+    refused, found = asyncio.run(run())
+    assert refused == b""
+    assert b"200 OK" in found
+
+
 def test_a_head_that_the_server_does_not_read_is_not_slow() -> None:
     limits = TransportLimits(head_seconds=HEAD_SECONDS)
     half = REQUEST[:-2]

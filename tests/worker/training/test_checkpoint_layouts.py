@@ -21,6 +21,7 @@ from tests.worker.training.runs import (
     make_task,
     write_tsv,
 )
+from tests.worker.training.served import compute_served_logits
 from worker.training.data.tokenizer import load_tokenizer
 from worker.training.model.encoder import load_encoder
 from worker.training.model.transformers_logging import silence_transformers
@@ -78,9 +79,7 @@ def check_from_training_to_serving(base: Path, tmp_path: Path) -> None:
     folder = run.spec.output / "model"
     expected = compute_with_transformers(folder, TEXTS)
     served = Classifier(folder, max_seq_length=LENGTH, threads=1)
-    np.testing.assert_allclose(
-        served.compute_logits(served.encode_texts(TEXTS)), expected, atol=1e-4
-    )
+    np.testing.assert_allclose(compute_served_logits(served, TEXTS), expected, atol=1e-4)
     check_model_folder(folder)  # the result can be a base model again
 
 

@@ -14,6 +14,7 @@ from api.serving.classifier import Classifier
 from shared.encoders.validation import check_model_folder
 from shared.encoders.validation.memory import estimate_training_bytes
 from tests.worker.training.runs import make_task
+from tests.worker.training.served import compute_served_logits
 from tests.worker.training.test_checkpoint_layouts import (
     LENGTH,
     TEXTS,
@@ -41,7 +42,7 @@ def test_a_checkpoint_trains_exports_and_serves(
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     folder = run.spec.output / "model"
     served = Classifier(folder, max_seq_length=LENGTH, threads=1)
-    logits = served.compute_logits(served.encode_texts(TEXTS))
+    logits = compute_served_logits(served, TEXTS)
     estimated_bytes = estimate_training_bytes(checked.num_parameters)
     difference = np.abs(logits - compute_with_transformers(folder, TEXTS)).max()
     with capsys.disabled():

@@ -21,6 +21,7 @@ from tests.worker.training.pooled_models import (
     train_pairs_alone_and_stacked,
 )
 from tests.worker.training.runs import TrainedRun, iterate_events, make_spec
+from tests.worker.training.served import compute_served_logits
 from worker.training.evaluation import decode_logits
 from worker.training.events import Evaluation, RunEvent, Step
 from worker.training.spec import RunSpec
@@ -77,7 +78,8 @@ def check_published_folder(run: TrainedRun) -> None:
     classifier = Classifier(folder, max_seq_length=spec.task.max_seq_length, threads=1)
     pairs: list[Text] = list(zip(first, second, strict=True))
     encoded = classifier.encode_texts(pairs)
-    np.testing.assert_allclose(classifier.compute_logits(encoded), logits.numpy(), atol=1e-5)
+    served = compute_served_logits(classifier, pairs)
+    np.testing.assert_allclose(served, logits.numpy(), atol=1e-5)
     assert encoded.truncated == [
         len(words) > spec.task.max_seq_length for words in _list_tokens(spec, first, second)
     ]

@@ -16,6 +16,7 @@ from shared.domain.task import Task, TaskType
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_task
+from tests.worker.training.served import compute_served_logits
 from worker.training.data.tokenizer import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder
@@ -71,7 +72,9 @@ def test_the_graph_of_every_family_equals_torch(family: str, tmp_path: Path) -> 
         encoded = classifier.encode_texts(texts)
         assert encoded.truncated[-1]
         np.testing.assert_allclose(
-            classifier.compute_logits(encoded), compute_with_transformers(folder, texts), atol=1e-5
+            compute_served_logits(classifier, texts),
+            compute_with_transformers(folder, texts),
+            atol=1e-5,
         )
 
 
@@ -84,7 +87,7 @@ def test_one_trace_serves_networks_with_other_weights(tmp_path: Path) -> None:
     for folder in (first, second):
         classifier = Classifier(folder, max_seq_length=32, threads=1)
         np.testing.assert_allclose(
-            classifier.compute_logits(classifier.encode_texts(TEXTS)),
+            compute_served_logits(classifier, TEXTS),
             compute_with_transformers(folder, TEXTS),
             atol=1e-5,
         )
@@ -106,7 +109,7 @@ def test_a_trace_is_not_used_for_another_number_of_outputs(
     task = make_task(**changes)
     folder = export_to_folder(base, tmp_path / "model", task, exporter)
     classifier = Classifier(folder, max_seq_length=32, threads=1)
-    logits = classifier.compute_logits(classifier.encode_texts(TEXTS))
+    logits = compute_served_logits(classifier, TEXTS)
     assert logits.shape == (len(TEXTS), task.num_outputs)
     np.testing.assert_allclose(logits, compute_with_transformers(folder, TEXTS), atol=1e-5)
 
@@ -137,7 +140,7 @@ def test_the_real_encoders_probabilities_equal_torchs(tmp_path: Path) -> None:
     assert GraphExporter().write_graph(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
     classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
-    found = convert_logits(classifier.compute_logits(classifier.encode_texts(texts)), task.type)
+    found = convert_logits(compute_served_logits(classifier, texts), task.type)
     expected = convert_logits(compute_with_transformers(tmp_path, texts), task.type)
     assert np.ptp(expected[:, 0]) > 0.02
     np.testing.assert_allclose(found, expected, atol=1e-4)
