@@ -17,7 +17,7 @@ from shared.encoders.validation.memory import (
 )
 from shared.encoders.validation.model_kinds import find_family
 from shared.encoders.validation.tensor_shapes import check_shapes
-from shared.encoders.validation.tokenizer_files import check_tokenizer
+from shared.encoders.validation.tokenizer_process import check_tokenizer_apart
 from shared.encoders.validation.weight_files import read_weights
 
 _CONFIG_FILE = "config.json"
@@ -95,7 +95,7 @@ def _check_files(folder: Path, _fingerprint: _Fingerprint) -> CheckedModel | Unf
         config = parse_config(config_values, family)
         tensors = read_weights(folder)
         check_shapes(tensors, config, family)
-        check_tokenizer(folder, config.vocab_size, config.pad_token_id)
+        check_tokenizer_apart(folder, config.vocab_size, config.pad_token_id)
     except UnfitModel as unfit:
         return UnfitModel(unfit.reason)  # without the traceback, which holds the files' contents
     return CheckedModel(family, config, count_parameters(tensors))
