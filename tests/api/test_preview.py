@@ -1,5 +1,6 @@
 """Previews show the tokens that the trainer would feed to the network."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from shared.datasets import Examples
 from shared.domain.errors import ModelNotAllowed
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
+from tests.encoders.small_folders import TOKENIZER
 from tests.make import pair_tsv, review_csv
 from tests.shared.datasets.files import jsonl_bytes
 from worker.training.data.tokenization import encode_examples
