@@ -9,7 +9,7 @@ from shared.encoders.families import Family
 from shared.encoders.validation.config_rules import parse_config
 from shared.encoders.validation.config_schema import EncoderConfig
 from shared.encoders.validation.errors import UnfitModel
-from shared.encoders.validation.folder_entries import check_entries
+from shared.encoders.validation.folder_entries import check_entries, refuse_pointers
 from shared.encoders.validation.json_files import read_json_object
 from shared.encoders.validation.memory import (
     check_memory,
@@ -87,9 +87,10 @@ def _compute_fingerprint(folder: Path) -> _Fingerprint:
 
 
 @lru_cache(maxsize=_MAX_CHECKED_FOLDERS)
-def _check_files(folder: Path, _fingerprint: _Fingerprint) -> CheckedModel | UnfitModel:
+def _check_files(folder: Path, fingerprint: _Fingerprint) -> CheckedModel | UnfitModel:
     """Return the facts, or why the folder is unfit, so that both are kept. Raises OSError."""
     try:
+        refuse_pointers(folder, sorted(name for name, _, _ in fingerprint))
         config_values = _read_config(folder)
         family = find_family(config_values)
         config = parse_config(config_values, family)
