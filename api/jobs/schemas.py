@@ -84,7 +84,8 @@ class JobObject(Identified):
     until the hub has described it."""
     status: str
     """Lifecycle state of the job: `validating_files` while a model of the hub is resolved and
-    downloaded, then `queued`, `running` or `paused`; finally `succeeded`, `failed` or `cancelled`."""
+    downloaded, then `queued`, `running` or `paused`; finally `succeeded`, `failed` or
+    `cancelled`."""
     training_file: str
     """ID of the training file."""
     validation_file: str | None

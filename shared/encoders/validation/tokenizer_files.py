@@ -5,6 +5,7 @@ A folder has a tokenizer.json, or a vocabulary that the trainer builds one from.
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -129,7 +130,7 @@ def _check_probe(tokenizer: "Tokenizer", embeddings: int) -> None:
     start = time.process_time()
     for part in _SLOW_PROBES:
         for text in (part * _RUN_LENGTH, f"{part * _RUN_LENGTH}!"):
-            ids = _call_library(lambda text=text: tokenizer.encode(text).ids)
+            ids = _call_library(partial(tokenizer.encode, text)).ids
             _check_ids(ids, embeddings)
             is_slow = time.process_time() - start > MAX_PROBE_SECONDS
             if is_slow or len(ids) > MAX_TOKENS_PER_CHARACTER * len(text):
