@@ -19,6 +19,7 @@ from api.files.routes import router as files
 from api.health.routes import router as health
 from api.home.routes import router as home
 from api.jobs.action_routes import router as job_actions
+from api.jobs.model_resolver import ModelResolver
 from api.jobs.routes import router as jobs
 from api.middleware.body_limits import MAX_BYTES_IN_MEMORY
 from api.middleware.guard import RequestGuard
@@ -72,9 +73,15 @@ def _create_bare_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.services = create_services(settings)
+        services = create_services(settings)
+        app.state.services = services
+        resolver = ModelResolver(services)
+        resolver.start()
         yield
-        app.state.services.close()
+        resolver.request_stop()
+        services.readers.close()  # also ends what the resolver waits for
+        resolver.join()
+        services.close()
 
     create = (
         partial(FastAPIOffline, redoc_url=None)  # its /docs loads nothing from the internet

@@ -4,7 +4,8 @@ The tokenizers library is the one that the trainer uses, and truncation is the s
 longer text is truncated first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from shared.domain.errors import ModelNotAllowed
+from shared.encoders.tokenizer_panics import TokenizerFailed, catch_panics
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -47,7 +49,7 @@ def tokenize_texts(
             f"The folder of {base_model.name} has no tokenizer.json; copy the model again.",
             param="model",
         )
-    with _tokenizer_lock:
+    with _tokenizer_lock, _refuse_failures(base_model):
         tokenizer = _load_tokenizer(file, file.stat().st_mtime_ns)
         return [_tokenize_text(tokenizer, text, pair, max_seq_length) for text, pair in texts]
 
@@ -66,7 +68,7 @@ def count_tokens(
     """
     file = get_tokenizer_file(base_model)
     inputs = texts if second_texts is None else list(zip(texts, second_texts, strict=True))
-    with _tokenizer_lock:
+    with _tokenizer_lock, _refuse_failures(base_model):
         tokenizer = _load_tokenizer(file, file.stat().st_mtime_ns)
         tokenizer.no_truncation()
         return [
@@ -74,6 +76,20 @@ def count_tokens(
             for start in range(0, len(inputs), COUNTED_TEXTS)
             for encoding in tokenizer.encode_batch_fast(inputs[start : start + COUNTED_TEXTS])
         ]
+
+
+@contextmanager
+def _refuse_failures(base_model: Path) -> Iterator[None]:
+    """Raise ModelNotAllowed where the tokenizer cannot be read, or fails on a text."""
+    try:
+        with catch_panics():
+            yield
+    except TokenizerFailed as problem:
+        raise ModelNotAllowed(
+            f"The tokenizer.json of {base_model.name} cannot be read, or fails on a text "
+            f"({problem}). Copy the model again, or choose another one.",
+            param="model",
+        ) from None
 
 
 def _tokenize_text(
@@ -92,13 +108,6 @@ def _tokenize_text(
 def _load_tokenizer(file: Path, _modified_ns: int) -> "Tokenizer":
     from tokenizers import Tokenizer  # imported here: it takes 10 MB of every API process
 
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as problem:  # noqa: BLE001 (the library raises nothing narrower)
-        raise ModelNotAllowed(
-            f"The tokenizer.json of {file.parent.name} cannot be read ({problem}); copy the model "
-            "again.",
-            param="model",
-        ) from None
+    tokenizer = Tokenizer.from_file(str(file))
     tokenizer.no_padding()
     return tokenizer

@@ -80,10 +80,12 @@ class JobObject(Identified):
     model_revision: str | None
     """The requested branch, tag or commit of a model of the hub; null if none was given."""
     resolved_model_revision: str | None
-    """The commit that the base model was resolved to; null for a model that is not of the hub."""
+    """The commit that the base model was resolved to; null for a model that is not of the hub, and
+    until the hub has described it."""
     status: str
-    """Lifecycle state of the job: `validating_files` while a model of the hub is downloaded, then
-    `queued`, `running` or `paused`; finally `succeeded`, `failed` or `cancelled`."""
+    """Lifecycle state of the job: `validating_files` while a model of the hub is resolved and
+    downloaded, then `queued`, `running` or `paused`; finally `succeeded`, `failed` or
+    `cancelled`."""
     training_file: str
     """ID of the training file."""
     validation_file: str | None
@@ -125,7 +127,8 @@ class JobObject(Identified):
     recipe: StoredJson
     """The requested recipe."""
     resolved_recipe: Recipe | StoredJson | None
-    """The recipe with a value for every setting; null while pilots choose automatic settings."""
+    """The recipe with a value for every setting; null while pilots choose automatic settings,
+    and until the hub has described the model."""
     pilots: StoredJson | None
     """The search for automatic settings: candidates with their validation scores, the choice, and
     the reason. Null without pilots."""

@@ -18,8 +18,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 from tokenizers import Encoding, Tokenizer
 
-from shared.domain.errors import ModelNotServed
+from shared.domain.errors import InvalidValue, ModelNotServed
 from shared.domain.naming import GRAPH_FILE, HEAD_WEIGHTS_FILE, WEIGHTS_FILE
+from shared.encoders.tokenizer_panics import TokenizerFailed, catch_panics
 
 Logits = npt.NDArray[np.float32]
 Text = str | tuple[str, str]
@@ -84,6 +85,18 @@ class Classifier:
         return EncodedTexts(list(zip(*parts, strict=True)))
 
     def _encode_batch(self, texts: Sequence[Text]) -> list[Encoding]:
+        """Tokenize texts or pairs. Raises InvalidValue for one that the tokenizer fails on."""
+        try:
+            with catch_panics():
+                return self._call_tokenizer(texts)
+        except TokenizerFailed as problem:
+            raise InvalidValue(
+                f"The model's tokenizer cannot read one of the texts ({problem}). Send the texts "
+                "one by one to find it, and shorten it.",
+                param="input",
+            ) from None
+
+    def _call_tokenizer(self, texts: Sequence[Text]) -> list[Encoding]:
         if len(texts) > 1:
             return list(self._tokenizer.encode_batch_fast(list(texts)))
         # the library's threads cost more than a single text

@@ -182,10 +182,14 @@ class Jobs:
 
     def reopen_job(self, job: Job) -> None:
         """Reopen an ended job after runs were added. A worker about to end an open job loses
-        its fence.
+        its fence. A job whose model the hub never described waits for that again.
         """
         is_open = Job.status.in_(OPEN_JOB_STATES)
-        status = case((is_open, Job.status), else_=JobState.QUEUED.value)
+        status = case(
+            (is_open, Job.status),
+            (Job.awaits_model.is_(True), JobState.VALIDATING_FILES.value),
+            else_=JobState.QUEUED.value,
+        )
         values = {
             "fence": Job.fence + 1,
             "lease_until": None,

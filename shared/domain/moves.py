@@ -76,8 +76,14 @@ CANCEL_JOB = _move_job(Actor.USER, OPEN_JOB_STATES, JobState.CANCELLED)
 """At once, if no run is open; else the worker of the last run finishes the job."""
 PAUSE_JOB = _move_job(Actor.USER, _ACTIVE, JobState.PAUSED)
 RESUME_JOB = _move_job(Actor.USER, {JobState.PAUSED}, *_ACTIVE)
-REOPEN_JOB = _move_job(Actor.USER, ENDED_JOB_STATES - {JobState.CANCELLED}, JobState.QUEUED)
-"""By an extension or the retry of a run."""
+REOPEN_JOB = _move_job(
+    Actor.USER,
+    ENDED_JOB_STATES - {JobState.CANCELLED},
+    JobState.QUEUED,
+    JobState.VALIDATING_FILES,
+)
+"""By an extension or the retry of a run. A job whose model was never resolved waits for it again.
+"""
 
 JOB_MOVES = (
     *(QUEUE_JOB, START_JOB, FINISH_JOB),

@@ -135,8 +135,8 @@ class Settings(OwnerLimits, ServerLimits):
     client.
     """
     hub_retry_seconds: float = Field(1800.0, gt=0, le=7 * 86_400)
-    """How long a job waits in all, between attempts, for a hub that does not answer; then it
-    fails.
+    """How long a job waits in all, between attempts, for a hub that does not answer: for the
+    description of its model, and again for the download. Then it fails.
     """
     hub_endpoint: Annotated[str, AfterValidator(check_hub_url)] = Field(
         default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",

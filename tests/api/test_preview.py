@@ -1,5 +1,6 @@
 """Previews show the tokens that the trainer would feed to the network."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from shared.datasets import Examples
 from shared.domain.errors import ModelNotAllowed
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
+from tests.encoders.small_folders import TOKENIZER
 from tests.make import pair_tsv, review_csv
 from tests.shared.datasets.files import jsonl_bytes
 from worker.training.data.tokenization import encode_examples
@@ -176,3 +178,12 @@ def test_an_unreadable_tokenizer_is_refused(content: str | None, tmp_path: Path)
     with pytest.raises(ModelNotAllowed) as refusal:
         tokenize_texts(tmp_path, [("a", None)], 8)
     assert refusal.value.param == "model"
+
+
+def test_a_tokenizer_that_fails_on_a_text_is_refused_in_words(tmp_path: Path) -> None:
+    split = {"type": "Split", "pattern": {"Regex": "(x+)+$"}, "behavior": "Isolated"}
+    tokenizer = TOKENIZER | {"pre_tokenizer": split | {"invert": False}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert tokenize_texts(tmp_path, [("a", None)], 8)[0].num_tokens == 1
+    with pytest.raises(ModelNotAllowed, match=r"fails on a text \(.*limit"):
+        tokenize_texts(tmp_path, [("x" * 40 + "!", None)], 8)

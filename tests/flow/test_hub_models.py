@@ -134,6 +134,19 @@ def test_a_kill_in_mid_download_leaves_no_broken_model(stack: Stack, hub: Played
     assert int(resumed.removeprefix("bytes=").rstrip("-")) > 20_000
 
 
+def test_a_job_of_a_hub_that_is_down_trains_once_it_answers(stack: Stack, hub: PlayedHub) -> None:
+    hub.models.is_down = True
+    file_id = stack.upload(review_csv(60))["id"]
+    job = stack.create(file_id, model=MODEL, recipe=RECIPE, runs={"num_seeds": 1})
+    assert (job["status"], job["resolved_model_revision"]) == ("validating_files", None)
+    stack.kill("api")
+    hub.models.is_down = False
+    stack.start("api")
+    ended = stack.wait(job["id"], SECONDS)
+    assert ended["status"] == "succeeded", stack.logs()
+    assert ended["resolved_model_revision"] == hub.models.repositories[MODEL].commit
+
+
 def train(stack: Stack, file_id: str, **request: Any) -> dict[str, Any]:
     job = stack.create(file_id, **{"model": MODEL, "recipe": RECIPE, **request})
     return stack.wait(job["id"], SECONDS)

@@ -16,12 +16,11 @@ from shared.db.session import Database
 from shared.domain.errors import HubNotReachable, Reason, ServiceError
 from shared.encoders.hub.download import fetch_model
 from shared.encoders.hub.progress import DownloadProgress
+from shared.encoders.hub.retries import plan_retry
 from shared.infra.settings import Settings
 
 log = logging.getLogger(__name__)
 POLL_INTERVAL_S = 1.0
-FIRST_DELAY_S = 5.0
-MAX_DELAY_S = 300.0
 
 
 class ShuttingDown(Exception):
@@ -58,12 +57,12 @@ class ModelFetcher:
             log.info("model_fetch_lost job=%s", fetch.job_id)
         except ShuttingDown:
             with self._database.write() as session:
-                ModelFetches(session).release(fetch)
+                ModelFetches(session).jobs.release(fetch.lease)
         return True
 
     def _claim_fetch(self) -> ClaimedFetch | None:
         with self._database.read() as session:
-            if not ModelFetches(session).has_due():
+            if not ModelFetches(session).jobs.has_due():
                 return None
         with self._database.write() as session:
             return ModelFetches(session).claim_next(self._settings.lease_seconds)
@@ -116,24 +115,23 @@ class _Attempt:
         # a cancelled or paused job is noticed here, so it is looked at more often than the lease
         self._next_renewal = now + min(1.0, self._settings.heartbeat_seconds)
         with self._database.write() as session:
-            fetches = ModelFetches(session)
-            fetches.renew_lease(self._fetch, self._settings.lease_seconds)
+            jobs = ModelFetches(session).jobs
+            jobs.renew_lease(self._fetch.lease, self._settings.lease_seconds)
             if sentence is not None:
-                fetches.add_event(self._fetch, sentence)
+                jobs.add_event(self._fetch.lease, sentence)
 
     def _complete(self) -> None:
         with self._database.write() as session:
             fetches = ModelFetches(session)
             fetches.complete(self._fetch)
             if self._progress.has_begun:
-                fetches.add_event(self._fetch, self._progress.describe_end())
+                fetches.jobs.add_event(self._fetch.lease, self._progress.describe_end())
         log.info("model_fetched job=%s model=%s", self._fetch.job_id, self._fetch.model.title)
 
     def _postpone_or_fail(self, error: HubNotReachable) -> None:
-        attempt = self._fetch.attempt
-        delay = max(compute_delay(attempt), error.retry_after_s)
-        waited = sum(map(compute_delay, range(1, attempt)))
-        if waited + delay > self._settings.hub_retry_seconds:
+        attempt = self._fetch.lease.attempt
+        delay = plan_retry(attempt, error, self._settings.hub_retry_seconds)
+        if delay is None:
             message = (
                 f"{error.message} The model could not be downloaded in {attempt} attempts; "
                 "create the job again once the hub can be reached."
@@ -141,19 +139,13 @@ class _Attempt:
             self._fail(Reason(code=error.code, message=message, param=error.param))
             return
         with self._database.write() as session:
-            fetches = ModelFetches(session)
-            fetches.postpone(self._fetch, delay)
-            fetches.add_event(
-                self._fetch, f"{error.message} Next attempt in {delay:.0f} seconds.", level="warn"
-            )
+            jobs = ModelFetches(session).jobs
+            jobs.postpone(self._fetch.lease, delay)
+            sentence = f"{error.message} Next attempt in {delay:.0f} seconds."
+            jobs.add_event(self._fetch.lease, sentence, level="warn")
         log.warning("model_fetch_postponed job=%s delay=%.0f", self._fetch.job_id, delay)
 
     def _fail(self, reason: Reason) -> None:
         with self._database.write() as session:
             ModelFetches(session).fail(self._fetch, reason)
         log.warning("model_fetch_failed job=%s code=%s", self._fetch.job_id, reason.code)
-
-
-def compute_delay(attempt: int) -> float:
-    """Return the seconds between an attempt, from 1, and the next one: doubled up to a limit."""
-    return float(min(MAX_DELAY_S, FIRST_DELAY_S * 2 ** min(attempt - 1, 10)))

@@ -62,13 +62,33 @@ def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]
     Raises InvalidValue, FileNotFound, or what ``resolve_start_model`` raises, with the offending
     ``param``.
     """
+    request = prepare_request(services, request)
+    start = resolve_start_model(services, request.model, request.model_revision)
+    return plan_from_model(services, request, start)
+
+
+def prepare_request(services: AppServices, request: JobRequest) -> JobRequest:
+    """Return the request with the model's ID and one set of hyperparameters.
+
+    Raises InvalidValue for what is wrong with it whatever its model and its files are.
+    """
     require_public_address(services.settings, request.webhook)
     request = merge_method_settings(request)
     request = request.model_copy(update={"model": resolve_model_name(services, request.model)})
-    hosted = read_hosted_hyperparameters(request)
-    merge_hosted_hyperparameters(request.recipe, hosted)  # raises before any file is read
+    # raises before any file is read
+    merge_hosted_hyperparameters(request.recipe, read_hosted_hyperparameters(request))
     check_unlabelled_file(request)
-    start = resolve_start_model(services, request.model, request.model_revision)
+    return request
+
+
+def plan_from_model(
+    services: AppServices, request: JobRequest, start: StartModel
+) -> tuple[Job, list[Run]]:
+    """Return the rows of a prepared request for this model, pilots first.
+
+    Raises InvalidValue and FileNotFound, with the offending ``param``.
+    """
+    hosted = read_hosted_hyperparameters(request)
     files = load_data_files(services, request)
     check_split_settings(request)
     data = summarize_data_files(services, request, files, find_encoder_input(services, start))

@@ -43,8 +43,7 @@ def resolve_start_model(services: AppServices, model: str, revision: str | None)
     none; and for the hub HubNotAllowed, ModelNotFound, HubNotReachable, ServiceBusy.
     """
     if is_of_hub(services, model):
-        hub_model = _ask_hub(services, model, revision)
-        return StartModel(replace(unpack_facts(hub_model), name=model), hub_model)
+        return build_hub_start(model, _ask_hub(services, model, revision))
     if revision is not None:
         raise ModelNotFound(
             f"{model} is no model of the hub, so it has no revisions; leave out model_revision.",
@@ -68,6 +67,11 @@ def is_of_hub(services: AppServices, model: str) -> bool:
     return "/" in model or is_allowed(services.settings.hub_models, model)
 
 
+def build_hub_start(model: str, hub_model: HubModel) -> StartModel:
+    """Return a resolved model of the hub under the name that the job gives it."""
+    return StartModel(replace(unpack_facts(hub_model), name=model), hub_model)
+
+
 def _ask_hub(services: AppServices, model: str, revision: str | None) -> HubModel:
     with services.hub_requests.begin(param="model"):
         return HubModels(services.settings).resolve(model, revision)
@@ -78,7 +82,7 @@ def _find_fine_tuned(services: AppServices, model: str) -> StartModel:
         published = Models(session, services.owner_id).get_for_new_job(model)
         hub_model = Jobs(session).get(published.job_id, services.owner_id).hub_model
     if hub_model is not None:
-        return StartModel(replace(unpack_facts(hub_model), name=model), hub_model)
+        return build_hub_start(model, hub_model)
     base_facts = services.catalogue.get_facts(get_base_name(model))
     return StartModel(replace(base_facts, name=model))
 
@@ -87,8 +91,11 @@ def require_start_model(services: AppServices, job: Job) -> None:
     """Raise ModelNotAllowed, ModelInUse or BaseModelChanged if further runs cannot start from the
     job's model.
 
-    A model of the hub is pinned by the job's row; the hub is not asked.
+    A model of the hub is pinned by the job's row; the hub is not asked. One that the hub has not
+    described yet is checked once it has.
     """
+    if job.awaits_description:
+        return
     if starts_from_uploaded(job.model):
         facts = get_uploaded_facts(services, job.model)
     elif job.model.startswith(FINE_TUNED_PREFIX):

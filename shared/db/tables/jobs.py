@@ -61,7 +61,9 @@ class Job(Base):
     for any other base model, and on rows older than the column.
     """
     awaits_model: Mapped[bool] = mapped_column(server_default=false())
-    """Whether the job's runs are held until a worker has downloaded the model of the hub."""
+    """Whether the job's runs are held until a worker has downloaded the model of the hub, or, while
+    ``hub_model`` is null, until the hub has described it.
+    """
     training_file: Mapped[str] = mapped_column(index=True)
     """Not a foreign key: the file may be deleted after the job has ended."""
     validation_file: Mapped[str | None] = mapped_column(index=True)
@@ -82,7 +84,7 @@ class Job(Base):
     task: Mapped[Task | ForeignTask] = mapped_column(TypedJson(StoredTask))
     split: Mapped[SplitRequest | ForeignSplit] = mapped_column(TypedJson(StoredSplit))
     resolved_recipe: Mapped[Recipe | ForeignRecipe | None] = mapped_column(TypedJson(StoredRecipe))
-    """Null only while pilots choose an automatic value."""
+    """Null only while pilots choose an automatic value, or the hub has not described the model."""
     recipe_notes: Mapped[dict[str, str]] = mapped_column(TypedJson(dict[str, str]))
     """A sentence by setting."""
     metric: Mapped[str]
@@ -115,6 +117,11 @@ class Job(Base):
     created_at: Mapped[float] = mapped_column(default=db_now())
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+
+    @property
+    def awaits_description(self) -> bool:
+        """Whether the hub has not described the job's model yet, so that it has no recipe."""
+        return bool(self.awaits_model) and self.hub_model is None
 
 
 class Event(Base):

@@ -1,14 +1,18 @@
 """Selection of the files that training needs, from the list of a repository's files."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from shared.domain.errors import HubNotReachable, ModelNotAllowed
 from shared.domain.hub_model import HubFile
 from shared.domain.naming import WEIGHTS_FILE
 from shared.encoders.hub.client import ListedFile
-from shared.encoders.validation.tokenizer_files import MAX_TOKENIZER_BYTES
-from shared.encoders.validation.weight_files import INDEX_FILE
+from shared.encoders.validation.tokenizer_files import (
+    MAX_TOKENIZER_BYTES,
+    TOKENIZER_FILE,
+    VOCABULARY_FILES,
+)
+from shared.encoders.validation.weight_files import ADAPTER_FILES, INDEX_FILE, MAX_SHARDS
 
 CONFIG_FILE = "config.json"
 _SHARD_PATTERN = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
@@ -44,39 +48,65 @@ MAX_SMALL_FILE_BYTES = MAX_TOKENIZER_BYTES
 def select_needed_files(model: str, listed: Iterable[ListedFile]) -> list[HubFile]:
     """Return the files to download, small ones first.
 
-    Raises ModelNotAllowed for a repository without config.json or safetensors weights, and
-    HubNotReachable for a file listed without size or digest.
+    Raises ModelNotAllowed for a repository without config.json, tokenizer or safetensors weights,
+    and HubNotReachable for a file listed without size or digest.
     """
     by_path = {file.rfilename: file for file in listed}
     if CONFIG_FILE not in by_path:
-        raise ModelNotAllowed(
+        _refuse_adapters(model, by_path.keys())
+        raise _refuse(
             f"{model} has no {CONFIG_FILE} on the hub, so it is no model of transformers. "
-            "Choose another model.",
-            param="model",
+            "Choose another model."
+        )
+    weights = _select_weights(model, by_path.keys())
+    if by_path.keys().isdisjoint((TOKENIZER_FILE, *VOCABULARY_FILES)):
+        raise _refuse(
+            f"{model} has no {TOKENIZER_FILE} and no vocabulary on the hub. Choose another model, "
+            "or save its tokenizer with save_pretrained and use the folder."
         )
     small = sorted(_SMALL_FILES & by_path.keys())
-    paths = [*small, *_select_weights(model, by_path.keys())]
-    return [_describe_file(by_path[path]) for path in paths]
+    return [_describe_file(by_path[path]) for path in (*small, *weights)]
 
 
-def _select_weights(model: str, paths: Iterable[str]) -> list[str]:
-    available = set(paths)
-    if WEIGHTS_FILE in available:
+def _refuse(message: str) -> ModelNotAllowed:
+    return ModelNotAllowed(message, param="model")
+
+
+def _refuse_adapters(model: str, paths: Set[str]) -> None:
+    if not paths.isdisjoint(ADAPTER_FILES):
+        raise _refuse(
+            f"{model} is an adapter (PEFT) and no whole model. Choose the model that it was made "
+            "for, or merge both (merge_and_unload) and use the folder."
+        )
+
+
+def _select_weights(model: str, paths: Set[str]) -> list[str]:
+    if WEIGHTS_FILE in paths:
         return [WEIGHTS_FILE]
-    shards = sorted(path for path in available if _SHARD_PATTERN.fullmatch(path))
-    if INDEX_FILE in available and shards:
+    shards = sorted(path for path in paths if _SHARD_PATTERN.fullmatch(path))
+    if len(shards) > MAX_SHARDS:
+        raise _refuse(
+            f"{model} has its weights in {len(shards):,} files, and at most {MAX_SHARDS} are read. "
+            "Choose another model."
+        )
+    if INDEX_FILE in paths and shards:
         return [INDEX_FILE, *shards]
-    pickles = sorted(path for path in available if _PICKLE_PATTERN.fullmatch(path))
+    if INDEX_FILE in paths or shards:
+        lacking = INDEX_FILE if shards else "the files that its index lists"
+        raise _refuse(
+            f"{model} has its weights in several files on the hub, but not {lacking}. Choose "
+            "another revision or model."
+        )
+    _refuse_adapters(model, paths)
+    pickles = sorted(path for path in paths if _PICKLE_PATTERN.fullmatch(path))
     if pickles:
-        raise ModelNotAllowed(
+        raise _refuse(
             f"{model} has its weights only as a pickle ({pickles[0]}), which can run code when it "
             "is opened. Use a revision with safetensors (often refs/pr/1), or convert the "
-            "weights and use the folder.",
-            param="model",
+            "weights and use the folder."
         )
-    raise ModelNotAllowed(
-        f"{model} has no {WEIGHTS_FILE} on the hub. Choose a model with safetensors weights.",
-        param="model",
+    raise _refuse(
+        f"{model} has no {WEIGHTS_FILE} on the hub. Choose a model with safetensors weights."
     )
 
 

@@ -5,13 +5,17 @@ Everything below the folder is checked, because libraries decide which of its fi
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared.encoders.validation.errors import UnfitModel
 
 MAX_ENTRIES = 2_000
 """Most files and folders below a model's folder; published models have fewer than a hundred."""
+_POINTER_START = b"version https://git-lfs.github.com/spec/"
+_MAX_POINTER_BYTES = 1024
+_READ_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+"""Of the files that a model is read from; a pickle is not opened even for this."""
 
 
 def check_entries(folder: Path, root: Path) -> None:
@@ -32,6 +36,19 @@ def check_entries(folder: Path, root: Path) -> None:
                 f"has more than {MAX_ENTRIES:,} files. Keep only the files of the model."
             )
         _check_entry(entry, entry.relative_to(folder).as_posix(), root)
+
+
+def refuse_pointers(folder: Path, names: Iterable[str]) -> None:
+    """Raise UnfitModel for a file in whose place a clone without Git LFS has left a pointer."""
+    for name in names:
+        file = folder / name
+        if not name.endswith(_READ_SUFFIXES) or file.stat().st_size > _MAX_POINTER_BYTES:
+            continue
+        if file.read_bytes().startswith(_POINTER_START):
+            raise UnfitModel(
+                f"has a Git LFS pointer in the place of {name}. Run git lfs pull in its folder, or "
+                "download the file itself."
+            )
 
 
 def _iterate_entries(folder: Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from shared.encoders.families import Family
 from shared.encoders.validation.config_rules import parse_config
 from shared.encoders.validation.config_schema import EncoderConfig
 from shared.encoders.validation.errors import UnfitModel
-from shared.encoders.validation.folder_entries import check_entries
+from shared.encoders.validation.folder_entries import check_entries, refuse_pointers
 from shared.encoders.validation.json_files import read_json_object
 from shared.encoders.validation.memory import (
     check_memory,
@@ -17,7 +17,7 @@ from shared.encoders.validation.memory import (
 )
 from shared.encoders.validation.model_kinds import find_family
 from shared.encoders.validation.tensor_shapes import check_shapes
-from shared.encoders.validation.tokenizer_files import check_tokenizer
+from shared.encoders.validation.tokenizer_process import check_tokenizer_apart
 from shared.encoders.validation.weight_files import read_weights
 
 _CONFIG_FILE = "config.json"
@@ -87,15 +87,16 @@ def _compute_fingerprint(folder: Path) -> _Fingerprint:
 
 
 @lru_cache(maxsize=_MAX_CHECKED_FOLDERS)
-def _check_files(folder: Path, _fingerprint: _Fingerprint) -> CheckedModel | UnfitModel:
+def _check_files(folder: Path, fingerprint: _Fingerprint) -> CheckedModel | UnfitModel:
     """Return the facts, or why the folder is unfit, so that both are kept. Raises OSError."""
     try:
+        refuse_pointers(folder, sorted(name for name, _, _ in fingerprint))
         config_values = _read_config(folder)
         family = find_family(config_values)
         config = parse_config(config_values, family)
         tensors = read_weights(folder)
         check_shapes(tensors, config, family)
-        check_tokenizer(folder, config.vocab_size, config.pad_token_id)
+        check_tokenizer_apart(folder, config.vocab_size, config.pad_token_id)
     except UnfitModel as unfit:
         return UnfitModel(unfit.reason)  # without the traceback, which holds the files' contents
     return CheckedModel(family, config, count_parameters(tensors))

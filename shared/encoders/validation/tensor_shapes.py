@@ -62,6 +62,7 @@ def check_shapes(tensors: Mapping[str, Tensor], config: EncoderConfig, family: F
             f"has no word embeddings of a {family.model_type} in its weights. Copy config.json "
             "and the weights from the same model."
         )
+    _check_prefix(tensors, family)
     rules = list(_list_rules(config, family))
     for name, tensor in tensors.items():
         for rule in rules:
@@ -73,6 +74,20 @@ def check_shapes(tensors: Mapping[str, Tensor], config: EncoderConfig, family: F
                 )
     _check_optional_parts(tensors, config, family)
     _check_blocks(tensors, config, family)
+
+
+def _check_prefix(tensors: Mapping[str, Tensor], family: Family) -> None:
+    """Raise UnfitModel if the word embeddings lie where transformers does not look for them."""
+    known = {"", f"{family.embeddings[0].partition('.')[0]}."}
+    found = {
+        name.removesuffix(ending) for name in tensors for ending in _WORDS if name.endswith(ending)
+    }
+    if found.isdisjoint(known):
+        raise UnfitModel(
+            f"has its weights under the prefix {min(found)[:60]!r}, which transformers does not "
+            "read. Save the model with save_pretrained, without wrappers such as torch.compile or "
+            "DataParallel."
+        )
 
 
 def _check_optional_parts(

@@ -3,10 +3,13 @@
 A folder has a tokenizer.json, or a vocabulary that the trainer builds one from.
 """
 
+import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from shared.encoders.tokenizer_panics import TokenizerFailed, catch_panics
 from shared.encoders.validation.errors import UnfitModel, refuse_damaged
 from shared.encoders.validation.json_files import read_json_object
 from shared.encoders.validation.tokenizer_settings import (
@@ -30,6 +33,16 @@ MAX_TOKENIZER_BYTES = 128 * 1024**2
 PADDING_TOKENS = ("[PAD]", "<pad>")
 """Names of the padding token, looked for where no setting names one."""
 _PROBE = "A small text, to see which ids it gets: 1 + 1 = 2."
+_RUN_LENGTH = 200
+_SLOW_PROBES = (
+    *("a", "A", "1", " ", "\n", ".", "-", "_", "/", "é", "の", "\u200b", "🙂", "aA", "a1", "a "),
+    *("a.", "1.", "a-", "'a", "ab", "<s>"),
+)
+"""Repeated, each is a text on which a regular expression that backtracks takes longest."""
+MAX_PROBE_SECONDS = 2.0
+"""Processor time for all of them together, about 6,000 characters: a thousand times the usual."""
+MAX_TOKENS_PER_CHARACTER = 32
+"""Bytes and decompositions give at most 18."""
 
 
 def check_tokenizer(folder: Path, embeddings: int, pad_token_id: int | None) -> None:
@@ -77,11 +90,10 @@ def load_tokenizer_file(file: Path) -> "Tokenizer":
 def _call_library(function: Callable[[], _Result]) -> _Result:
     """Call the tokenizers library. Raises UnfitModel for whatever it raises."""
     try:
-        return function()
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as problem:  # noqa: BLE001 (a panic in Rust is no Exception)
-        raise refuse_damaged(TOKENIZER_FILE, str(problem)[:200]) from None
+        with catch_panics():
+            return function()
+    except TokenizerFailed as problem:
+        raise refuse_damaged(TOKENIZER_FILE, str(problem)) from None
 
 
 def _check_ids(ids: Iterable[int], embeddings: int) -> None:
@@ -108,9 +120,29 @@ def _check_padding(
 
 
 def _check_probe(tokenizer: "Tokenizer", embeddings: int) -> None:
-    """Tokenize a pair, because a template of special tokens may have ids of its own."""
+    """Tokenize a pair, because a template of special tokens may have ids of its own, and texts that
+    show what the tokenizer costs.
+    """
     encoded = _call_library(lambda: tokenizer.encode(_PROBE, _PROBE))
     _check_ids(encoded.ids, embeddings)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    start = time.process_time()
+    for part in _SLOW_PROBES:
+        for text in (part * _RUN_LENGTH, f"{part * _RUN_LENGTH}!"):
+            ids = _call_library(partial(tokenizer.encode, text)).ids
+            _check_ids(ids, embeddings)
+            is_slow = time.process_time() - start > MAX_PROBE_SECONDS
+            if is_slow or len(ids) > MAX_TOKENS_PER_CHARACTER * len(text):
+                raise refuse_costly()
+
+
+def refuse_costly() -> UnfitModel:
+    """Build the refusal of a tokenizer that takes too long or too much memory."""
+    return UnfitModel(
+        "has a tokenizer that takes too much time or memory for a small text, or to be read. Copy "
+        "the tokenizer of the original model, or choose another base model."
+    )
 
 
 def _check_vocabulary_files(folder: Path, added: AddedTokens, embeddings: int) -> None:

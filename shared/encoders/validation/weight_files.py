@@ -14,7 +14,7 @@ from shared.encoders.validation.safetensors_header import Tensor, read_tensors
 
 INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 MAX_SHARDS = 256
-_ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _OTHER_FORMATS = {
     ".onnx": "ONNX",
@@ -50,7 +50,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     Raises UnfitModel if the weights are missing, damaged, or in another format, and OSError.
     """
     names = {entry.name for entry in folder.iterdir()}
-    if any(name in names for name in _ADAPTER_FILES):
+    if any(name in names for name in ADAPTER_FILES):
         raise UnfitModel(
             "is an adapter (PEFT) and no whole model. Merge it into its base model "
             "(merge_and_unload) and save the result."

@@ -262,11 +262,11 @@ def test_unfit_models_are_refused_before_the_queue(
     assert hub.models.stored == []
 
 
-def test_a_hub_that_fails_is_answered_with_503(
+def test_a_hub_that_fails_is_answered_with_503_where_no_job_can_wait(
     http: TestClient, hub: PlayedHub, repository: ModelRepository, file_id: str
 ) -> None:
     hub.models.is_down = True
-    answer = post_job(http, file_id)
+    answer = post_job(http, file_id, dry_run=True)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "hub_not_reachable")
     assert answer.headers["retry-after"]
 
@@ -276,7 +276,7 @@ def test_a_hub_that_sends_nonsense_is_answered_with_503(
 ) -> None:
     for body in (b"<html>", b"[]", b"{}", b'{"id": 3, "siblings": [{"rfilename": 4}]}'):
         hub.instead[f"/api/models/{MODEL}/revision/main"] = body
-        assert get_error(http, file_id)[:2] == (503, "hub_not_reachable")
+        assert get_error(http, file_id, dry_run=True)[:2] == (503, "hub_not_reachable")
 
 
 def test_a_hub_that_drips_is_answered_in_bounded_time(
@@ -288,7 +288,7 @@ def test_a_hub_that_drips_is_answered_in_bounded_time(
 ) -> None:
     monkeypatch.setattr(hub_client, "METADATA_SECONDS", 0.2)
     hub.models.metadata_drip_s = 0.3
-    assert get_error(http, file_id)[:2] == (503, "hub_not_reachable")
+    assert get_error(http, file_id, dry_run=True)[:2] == (503, "hub_not_reachable")
 
 
 def test_nothing_of_an_unfinished_download_is_offered(

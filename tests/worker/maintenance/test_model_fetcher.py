@@ -20,6 +20,7 @@ from shared.domain.states import JobState
 from shared.encoders.hub import download
 from shared.encoders.hub.cache import HubCache
 from shared.encoders.hub.resolution import HubModels
+from shared.encoders.hub.retries import compute_delay
 from shared.infra.settings import Settings
 from tests.hub import PlayedHub
 from tests.hub_models import Fault
@@ -29,7 +30,7 @@ from tests.worker.contexts import HUB_MODEL, open_context
 from tests.worker.job_rows import claim_next_run, load_event_messages, load_job, load_runs
 from worker.context import WorkerContext
 from worker.maintenance import model_fetcher
-from worker.maintenance.model_fetcher import ModelFetcher, compute_delay
+from worker.maintenance.model_fetcher import ModelFetcher
 
 WEIGHTS = "model.safetensors"
 

@@ -16,6 +16,7 @@ from shared.recipe.fields import Select
 from worker.training.data.split import Split
 from worker.training.evaluation import EvaluationResult
 from worker.training.model.average_candidates import AverageCandidates
+from worker.training.model.earlier_config import add_earlier_names
 from worker.training.model.pooled_classifier import PooledClassifier
 from worker.training.model.pooled_export import save_pooled_classifier
 from worker.training.model.transformers_logging import silence_transformers
@@ -116,12 +117,13 @@ def export_model(
     tokenizer.model_max_length = task.max_seq_length
     with silence_transformers():
         if isinstance(network, PooledClassifier):
-            save_pooled_classifier(network, folder)
+            save_pooled_classifier(network, folder, task.max_seq_length)
         else:
             # under today's names, whatever names the base model's file had: the graph and other
             # servers know no others
             network.save_pretrained(folder, save_original_format=False)
         tokenizer.save_pretrained(folder)
+    add_earlier_names(network.config, folder)
     digest = hashlib.sha256()
     for name in (WEIGHTS_FILE, HEAD_WEIGHTS_FILE):
         if (folder / name).exists():

@@ -26,7 +26,7 @@ _HEAD_KINDS: dict[type[nn.Module], str] = {
 }
 
 
-def save_pooled_classifier(network: PooledClassifier, folder: Path) -> None:
+def save_pooled_classifier(network: PooledClassifier, folder: Path, max_seq_length: int) -> None:
     """Write encoder, head and descriptions, without the tokenizer."""
     network.encoder.save_pretrained(folder, save_original_format=False)
     weights = network.classifier.state_dict()
@@ -35,7 +35,7 @@ def save_pooled_classifier(network: PooledClassifier, folder: Path) -> None:
         folder / HEAD_WEIGHTS_FILE,
     )
     _write_json(folder / HEAD_FILE, describe_head(network))
-    _write_sentence_encoder(network, folder)
+    _write_sentence_encoder(network, folder, max_seq_length)
 
 
 def describe_head(network: PooledClassifier) -> dict[str, object]:
@@ -49,8 +49,11 @@ def describe_head(network: PooledClassifier) -> dict[str, object]:
     }
 
 
-def _write_sentence_encoder(network: PooledClassifier, folder: Path) -> None:
-    """Describe the encoder and its pooling in the layout of sentence-transformers."""
+def _write_sentence_encoder(network: PooledClassifier, folder: Path, max_seq_length: int) -> None:
+    """Describe the encoder and its pooling in the layout of sentence-transformers.
+
+    text-embeddings-inference reads the same files, and requires all of these ways of pooling.
+    """
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {
@@ -66,8 +69,15 @@ def _write_sentence_encoder(network: PooledClassifier, folder: Path) -> None:
         "word_embedding_dimension": getattr(network.config, network.family.width_key),
         "pooling_mode_cls_token": network.pooling == "cls",
         "pooling_mode_mean_tokens": network.pooling == "mean",
+        "pooling_mode_max_tokens": False,
+        "pooling_mode_mean_sqrt_len_tokens": False,
+        "pooling_mode_weightedmean_tokens": False,
+        "pooling_mode_lasttoken": False,
+        "include_prompt": True,
     }
     _write_json(folder / _POOLING_FOLDER / "config.json", pooling)
+    lengths = {"max_seq_length": max_seq_length, "do_lower_case": False}
+    _write_json(folder / "sentence_bert_config.json", lengths)
 
 
 def _write_json(path: Path, content: object) -> None:
