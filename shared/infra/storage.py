@@ -9,7 +9,7 @@ import errno
 import secrets
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -62,13 +62,14 @@ class Storage:
 
     def link_or_put_folder(self, prefix: str, folder: Path) -> None:
         """Store every file below ``folder`` like ``link_or_put_file``, under ``prefix/<relative
-        path>``. Raises FileNotFoundError for a folder that is gone or empty.
+        path>``. Raises FileNotFoundError for a folder that is empty or is deleted meanwhile.
         """
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         if not paths:
             raise FileNotFoundError(errno.ENOENT, "nothing to store", str(folder))
         for path in paths:
             self.link_or_put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+        _require_files(paths)  # or the list was of a folder that was just being deleted
 
     def is_on_same_disk(self, folder: Path) -> bool:
         """Whether stored bytes use the same free space as ``folder``; an object store is
@@ -112,25 +113,33 @@ class Storage:
 
     def fetch_folder(self, prefix: str, folder: Path) -> None:
         """Copy every blob below ``prefix`` to a local folder. Raises BlobMissing if there is
-        none.
+        none, and FileNotFoundError if files of the folder were deleted meanwhile.
         """
-        blobs = list(self.list(prefix))
-        if not blobs:
-            raise BlobMissing(prefix)
-        for blob in blobs:
-            self.fetch(blob.key, folder / PurePosixPath(blob.key).relative_to(prefix))
+        self._fill_folder(prefix, folder, self.fetch)
 
     def link_or_fetch_folder(self, prefix: str, folder: Path) -> None:
         """Make a local folder that is only read of what is below ``prefix``. On the storage's own
-        disk its files are hard links instead of copies. Raises BlobMissing if there is none.
+        disk its files are hard links instead of copies. Raises what ``fetch_folder`` does.
         """
-        blobs = list(self.list(prefix))
-        if not blobs:
+        self._fill_folder(prefix, folder, self._link_or_fetch)
+
+    def _link_or_fetch(self, key: str, path: Path) -> None:
+        if self._folder is None or not _try_plain_link(self._folder / key, path):
+            self.fetch(key, path)
+
+    def _fill_folder(self, prefix: str, folder: Path, copy: Callable[[str, Path], None]) -> None:
+        """Copy each blob, then see that all are there: a folder that was deleted in between has
+        been made again, with the later files only.
+        """
+        paths = {
+            blob.key: folder / PurePosixPath(blob.key).relative_to(prefix)
+            for blob in self.list(prefix)
+        }
+        if not paths:
             raise BlobMissing(prefix)
-        for blob in blobs:
-            path = folder / PurePosixPath(blob.key).relative_to(prefix)
-            if self._folder is None or not _try_plain_link(self._folder / blob.key, path):
-                self.fetch(blob.key, path)
+        for key, path in paths.items():
+            copy(key, path)
+        _require_files(paths.values())
 
     def exists(self, key: str) -> bool:
         try:
@@ -197,6 +206,13 @@ def _mark_folder(folder: Path) -> bool:
     except OSError:
         return _get_marker(folder).exists()
     return True
+
+
+def _require_files(paths: Iterable[Path]) -> None:
+    """Raise FileNotFoundError unless all of the files exist."""
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise FileNotFoundError(errno.ENOENT, "the local copy was deleted", str(missing))
 
 
 def _try_hardlink(path: Path, target: Path) -> bool:

@@ -1,8 +1,9 @@
 """A job with everything around it: queue, database, storage, workers and a sweeper."""
 
 import hashlib
+import re
 import shutil
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from shared.db.jobs import RUN_WAKE
 from shared.db.metrics import Metrics
@@ -19,18 +21,18 @@ from shared.db.migrate import apply_migrations
 from shared.db.references import collect_references
 from shared.db.runs import Runs
 from shared.db.session import Database, Message
-from shared.db.tables import File, Job, Model, Run
-from shared.domain.states import ENDED_JOB_STATES
+from shared.db.tables import Event, File, Job, Model, Run
+from shared.domain.states import ENDED_JOB_STATES, OPEN_JOB_STATES, Purpose
 from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_file_key
 from tests.faults.simulation.fences import FenceCounts, watch_fences
+from tests.faults.simulation.jobs import JobKind, read_decisions
 from tests.faults.simulation.points import FaultPoints, Killed, PointedDatabase, PointedStorage
 from tests.faults.simulation.trainer import DeterministicTrainer
 from tests.moves import install_audit
-from tests.rows import RECIPE, add_job
-from tests.worker.simulated_trainer import STEPS
+from tests.rows import add_job
 from worker import db_retry, slot
 from worker.context import WorkerContext
 from worker.jobs.advance import advance_job
@@ -39,8 +41,9 @@ from worker.maintenance.sweeper import Sweeper
 from worker.runs import finalizer, monitor
 from worker.trainer.process import Trainer
 
-RUNS = 3
-MAX_ROUNDS_OF_WORK = 60
+MAX_ROUNDS_OF_WORK = 120
+_SAID_ONCE = re.compile(r"finished: |was discarded|^Pilots chose|^Early discard at|has succeeded")
+"""Of the events that tell of something that happens once in a job."""
 CONTENT = b"text,label\n" + b"a good film,yes\n" * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
@@ -100,28 +103,29 @@ class World:
         self.trainer = cast(DeterministicTrainer, trainer)
         return WorkerContext(self.settings, self.database, self.storage, trainer)
 
-    def create_job(self) -> str:
+    def create_job(self, kind: JobKind, owner_id: str = "local") -> str:
         """Store a job whose numbers do not depend on its ID, and return the ID.
 
         Its worker has to fetch the file.
         """
         self.delete_cache()
-        job = add_job(self.database, runs=RUNS)
+        job = add_job(self.database, runs=kind.runs, owner_id=owner_id)
         plain = {"owner_id": "local", "filename": "f.csv", "purpose": "fine-tune", "bytes": 1}
         with self.plain_database.write() as session:
             row = session.get_one(Job, job.id)
             row.model = "tiny-bert"
-            row.resolved_recipe = RECIPE.model_copy(update={"max_steps": STEPS})
+            kind.prepare(session, row)
             if session.get(File, "f") is None:
                 session.add(File(id="f", sha256=SHA256, status="processed", **plain))
         return job.id
 
     # what happens of itself
 
-    def work_until_ended(self, job_id: str) -> bool:
-        """Let the sweeper tick and workers take messages; False if the job does not end."""
+    def work_until_ended(self, *job_ids: str) -> bool:
+        """Let the sweeper tick and workers take messages; False if the jobs do not end."""
         for _ in range(MAX_ROUNDS_OF_WORK):
-            if self.read_status(job_id) in ENDED_JOB_STATES and not self.queue.messages:
+            have_ended = all(self.read_status(one) in ENDED_JOB_STATES for one in job_ids)
+            if have_ended and not self.queue.messages:
                 return True
             self._survive(self._sweeper.sweep)
             if self.queue.messages:
@@ -170,15 +174,15 @@ class World:
             self.deliver_message()
 
     def list_wake_messages(self) -> list[Message]:
-        """List a message for each run of the latest job."""
+        """List a message for each run of the open jobs."""
         with self.plain_database.read() as session:
-            latest = select(Job.id).order_by(Job.id.desc()).limit(1).scalar_subquery()
-            run_ids = session.scalars(select(Run.id).where(Run.job_id == latest))
+            open_jobs = select(Job.id).where(Job.status.in_(OPEN_JOB_STATES))
+            run_ids = session.scalars(select(Run.id).where(Run.job_id.in_(open_jobs)))
             return [(RUN_WAKE, run_id) for run_id in run_ids]
 
     def list_attempts(self, job_id: str) -> list[int]:
         with self.plain_database.read() as session:
-            return [run.attempt for run in Runs(session).list_by_job(job_id)]
+            return [run.attempt for run in _list_all_runs(session, job_id)]
 
     def sweep_garbage(self, age: timedelta) -> None:
         """Collect garbage as if every blob had this age."""
@@ -222,22 +226,48 @@ class World:
         """Return everything of the job that must not depend on faults."""
         with self.plain_database.read() as session:
             job = session.get_one(Job, job_id)
-            runs = Runs(session).list_by_job(job_id)
+            runs = _list_all_runs(session, job_id)
             numbers: dict[str, Any] = {
-                f"run {run.index}": (
+                f"{run.purpose} {run.index}": (
                     *(run.status, run.step, run.validation_score, run.weights_sha256),
                     *(run.best_step, run.train_loss, bool(run.fine_tuned_model)),
                     sorted(Metrics(session).list_points(run.id)),
                 )
                 for run in runs
             }
-            models = session.scalars(select(Model).where(Model.job_id == job_id)).all()
-            numbers["status"] = job.status
-        weights = [
-            b"".join(self.plain_storage.stream(f"{model.prefix}/model.safetensors"))
-            for model in models
-        ]
-        return numbers | {"weights": weights}
+            prefixes = session.scalars(
+                select(Model.prefix).where(Model.job_id == job_id).order_by(Model.id)
+            ).all()
+            numbers |= {"status": job.status, **read_decisions(job, runs)}
+        return numbers | {"files": [self._hash_files(prefix) for prefix in prefixes]}
+
+    def list_doubled(self, job_id: str) -> list[str]:
+        """List what the job has twice: points, announced endings of runs, models of a run."""
+        with self.plain_database.read() as session:
+            runs = _list_all_runs(session, job_id)
+            points = [
+                (run.id, point.name, point.step)
+                for run in runs
+                for point in Metrics(session).list_points(run.id)
+            ]
+            models = session.scalars(select(Model.run_id).where(Model.job_id == job_id)).all()
+            messages = session.scalars(select(Event.message).where(Event.job_id == job_id)).all()
+        endings = [message for message in messages if _SAID_ONCE.search(message)]
+        counted = [Counter[object](points), Counter[object](models), Counter[object](endings)]
+        return [f"{one}" for counts in counted for one, count in counts.items() if count > 1]
+
+    def _hash_files(self, prefix: str) -> dict[str, str]:
+        """Return the digests of a model's files, but of what names its job."""
+        return {
+            name: hashlib.sha256(b"".join(self.plain_storage.stream(blob.key))).hexdigest()
+            for blob in self.plain_storage.list(prefix)
+            if (name := blob.key.removeprefix(f"{prefix}/")) != "evenkeel.json"
+        }
+
+
+def _list_all_runs(session: Session, job_id: str) -> list[Run]:
+    purposes = (Purpose.PILOT, Purpose.MAIN, Purpose.DISTILLATION)
+    return [run for one in purposes for run in Runs(session).list_by_job(job_id, purpose=one)]
 
 
 @contextmanager
