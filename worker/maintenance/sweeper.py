@@ -23,7 +23,7 @@ from shared.db.file_content import list_unused_blobs
 from shared.db.files import list_expired_files
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.recovery import LostRun, RunRecovery
-from shared.db.references import collect_references
+from shared.db.references import build_blob_check, collect_references
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.db.uploads import Uploads, delete_ended_uploads, list_overdue_uploads
@@ -128,7 +128,7 @@ class Sweeper:
         with self._database.read() as session:
             references = collect_references(session)
         # outside the transaction, because listing a whole storage takes long
-        sweep_storage(references, self._storage)
+        sweep_storage(references, self._storage, self._database)
         sweep_cache(references, self._settings)
 
     def _release_expired_leases(self) -> None:
@@ -213,7 +213,7 @@ def main() -> int:
     logs.configure_logging(settings.log_level)
     stop = _stop_on_signals()
     database = Database(settings.resolved_database_url)
-    storage = Storage(settings.resolved_storage_url)
+    storage = Storage(settings.resolved_storage_url, build_blob_check(database))
     helpers = _start_helpers(settings, database, stop)
     sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
     sweeper.reseal_webhooks()

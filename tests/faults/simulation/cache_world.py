@@ -35,16 +35,20 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 class CacheWorld(World):
-    """Trains for real; ``strike`` is called at each moment, by its name."""
+    """Trains for real. A fault of the cache strikes at a moment, by its name, and lasts until the
+    next attempt is made.
+    """
 
     def __init__(self, folder: Path, url: str, models: Path) -> None:
         super().__init__(folder, url, models)
-        self.strike: Callable[[str], None] = lambda _moment: None
+        self._strike: Callable[[str], None] = lambda _moment: None
+        self._blocked: Path | None = None
         self.is_warm = False
         """Whether one trainer process serves all attempts, or each has a new one."""
         self._warm_trainer = RealTrainer(self._pass_message)
 
     def make_context(self) -> WorkerContext:
+        self._unblock()
         if self.is_warm:
             trainer = self._warm_trainer
         else:
@@ -56,7 +60,7 @@ class CacheWorld(World):
     def _pass_message(self, message: TrainerMessage) -> None:
         if isinstance(message, RunEventMessage):
             event = message.event
-            self.strike(f"step {event.step}" if isinstance(event, Step) else event.type)
+            self._strike(f"step {event.step}" if isinstance(event, Step) else event.type)
 
     def create_real_job(
         self,
@@ -69,6 +73,7 @@ class CacheWorld(World):
 
         With ``is_resumed`` its runs pause half-way, and the better one continues from its state.
         """
+        self._unblock()
         self.delete_cache()
         digest = hashlib.sha256(ROWS).hexdigest()
         self.plain_storage.put_bytes(build_file_key(digest), ROWS)
@@ -102,29 +107,35 @@ class CacheWorld(World):
             for run in runs:
                 numbers[f"result {run.index}"] = json.dumps(_dump(run.result), sort_keys=True)
                 numbers[f"error {run.index}"] = _dump(run.error)
-            models = session.query(Model).where(Model.job_id == job_id).all()
-            numbers["files"] = self._hash_files([model.prefix for model in models])
         return numbers
 
     def get_published_model(self, job_id: str) -> str:
         with self.plain_database.read() as session:
             return str(session.query(Model.id).where(Model.job_id == job_id).scalar())
 
-    def _hash_files(self, prefixes: list[str]) -> dict[str, str]:
-        digests = {}
-        for prefix in prefixes:
-            for blob in self.plain_storage.list(prefix):
-                name = blob.key.removeprefix(prefix)
-                if name != "/evenkeel.json":  # names the job
-                    content = b"".join(self.plain_storage.stream(blob.key))
-                    digests[name] = hashlib.sha256(content).hexdigest()
-        return digests
+    def arm_cache_fault(self, name: str, fault: str, moment: str) -> None:
+        """Let a folder of the cache be deleted, or blocked, once at this moment.
 
-    def block(self, folder: Path) -> None:
-        """Put a file in the folder's place, which refuses every write, also of a superuser."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.write_text("in the way")
+        A file in its place blocks a folder: it refuses every write, also of a superuser.
+        """
+        folder = self.settings.resolved_cache_dir / name
+
+        def strike(now: str) -> None:
+            if now != moment:
+                return
+            self._strike = lambda _moment: None
+            shutil.rmtree(folder, ignore_errors=True)
+            if fault == "block":
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                folder.write_text("in the way")
+                self._blocked = folder
+
+        self._strike = strike
+
+    def _unblock(self) -> None:
+        if self._blocked is not None:
+            self._blocked.unlink(missing_ok=True)
+            self._blocked = None
 
 
 def _dump(value: Any) -> Any:

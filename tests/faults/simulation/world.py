@@ -5,7 +5,7 @@ import re
 import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -188,7 +188,8 @@ class World:
         """Collect garbage as if every blob had this age."""
         with self.plain_database.read() as session:
             references = collect_references(session)
-        sweep_storage(references, self.plain_storage, now=datetime.now(UTC) + age)
+        now = datetime.now(UTC) + age
+        sweep_storage(references, self.plain_storage, self.plain_database, now=now)
 
     def sweep_once(self) -> None:
         self._sweeper.sweep()
@@ -273,8 +274,19 @@ def _list_all_runs(session: Session, job_id: str) -> list[Run]:
 @contextmanager
 def open_world(folder: Path, url: str, models: Path) -> Iterator[World]:
     """Open a world in which nothing waits for the clock."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
+    with use_no_clock() as patch:
+        world = World(folder, url, models)
+        try:
+            watch_fences(patch, world.fences)
+            yield world
+        finally:
+            world.close()
+
+
+@contextmanager
+def use_no_clock() -> Iterator[pytest.MonkeyPatch]:
+    """Let the product wait for nothing while the context lasts."""
+    with pytest.MonkeyPatch.context() as patch:
         # needs more fields than these rows have
         patch.setattr("worker.jobs.publish.render_model_card", lambda *_: "")
         patch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
@@ -282,7 +294,4 @@ def open_world(folder: Path, url: str, models: Path) -> Iterator[World]:
         patch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
         patch.setattr(db_retry, "RETRY_INTERVAL_S", 0.0)
         patch.setattr("worker.maintenance.sweeper.register_worker", lambda *_: None)
-        world = World(folder, url, models)
-        watch_fences(patch, world.fences)
-        stack.callback(world.close)
-        yield world
+        yield patch
