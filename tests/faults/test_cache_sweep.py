@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.simulation.cache_world import RECIPES, STEPS, CacheWorld
 from tests.faults.simulation.world import use_no_clock
+from worker import slot
 
 FOLDERS = ("", "runs", "files", "models")
 """Folders of the cache; the first is the cache itself."""
@@ -28,8 +29,9 @@ SEED = 9
 def world(tmp_path: Path, model_dir: Path) -> Iterator[CacheWorld]:
     tmp_path.joinpath("home").mkdir()
     url = f"sqlite:///{tmp_path / 'home' / 'test.db'}"
-    with use_no_clock():
+    with use_no_clock() as patch:
         opened = CacheWorld(tmp_path / "home", url, model_dir)
+        patch.setattr(slot, "sleep_unless_shutting_down", lambda _seconds: opened.mend_cache())
         yield opened
         opened.close()
 

@@ -36,6 +36,7 @@ from shared.infra.child_process import announce_start
 from shared.infra.private_files import keep_files_private
 from shared.infra.secret_box import SecretBox
 from shared.infra.settings import Settings, read_settings_or_exit
+from shared.infra.shutdown import ExitDeadline
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_parts_prefix
 from shared.timings import REGISTRATION_INTERVAL_S
@@ -176,11 +177,12 @@ def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+    """Return an event that SIGTERM and SIGINT set; the process ends in time in any case."""
+    stop, deadline = threading.Event(), ExitDeadline()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
+        deadline.start()
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)

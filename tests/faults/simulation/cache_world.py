@@ -36,7 +36,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 class CacheWorld(World):
     """Trains for real. A fault of the cache strikes at a moment, by its name, and lasts until the
-    next attempt is made.
+    first failed attempt is over.
     """
 
     def __init__(self, folder: Path, url: str, models: Path) -> None:
@@ -48,7 +48,7 @@ class CacheWorld(World):
         self._warm_trainer = RealTrainer(self._pass_message)
 
     def make_context(self) -> WorkerContext:
-        self._unblock()
+        self.mend_cache()
         if self.is_warm:
             trainer = self._warm_trainer
         else:
@@ -73,7 +73,7 @@ class CacheWorld(World):
 
         With ``is_resumed`` its runs pause half-way, and the better one continues from its state.
         """
-        self._unblock()
+        self.mend_cache()
         self.delete_cache()
         digest = hashlib.sha256(ROWS).hexdigest()
         self.plain_storage.put_bytes(build_file_key(digest), ROWS)
@@ -132,7 +132,8 @@ class CacheWorld(World):
 
         self._strike = strike
 
-    def _unblock(self) -> None:
+    def mend_cache(self) -> None:
+        """Take away what blocks a folder."""
         if self._blocked is not None:
             self._blocked.unlink(missing_ok=True)
             self._blocked = None
