@@ -1,9 +1,8 @@
 """A job with everything around it: queue, database, storage, workers and a sweeper."""
 
 import hashlib
-import re
 import shutil
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -13,22 +12,20 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from shared.db.jobs import RUN_WAKE
-from shared.db.metrics import Metrics
 from shared.db.migrate import apply_migrations
 from shared.db.references import collect_references
-from shared.db.runs import Runs
 from shared.db.session import Database, Message
-from shared.db.tables import Event, File, Job, Model, Run
-from shared.domain.states import ENDED_JOB_STATES, OPEN_JOB_STATES, Purpose
+from shared.db.tables import File, Job, Run
+from shared.domain.states import ENDED_JOB_STATES, OPEN_JOB_STATES
 from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_file_key
 from tests.faults.simulation.fences import FenceCounts, watch_fences
-from tests.faults.simulation.jobs import JobKind, read_decisions
+from tests.faults.simulation.jobs import JobKind
+from tests.faults.simulation.numbers import list_all_runs, list_doubled, read_numbers
 from tests.faults.simulation.points import FaultPoints, Killed, PointedDatabase, PointedStorage
 from tests.faults.simulation.trainer import DeterministicTrainer
 from tests.moves import install_audit
@@ -42,8 +39,6 @@ from worker.runs import finalizer, monitor
 from worker.trainer.process import Trainer
 
 MAX_ROUNDS_OF_WORK = 120
-_SAID_ONCE = re.compile(r"finished: |was discarded|^Pilots chose|^Early discard at|has succeeded")
-"""Of the events that tell of something that happens once in a job."""
 CONTENT = b"text,label\n" + b"a good film,yes\n" * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
@@ -182,7 +177,7 @@ class World:
 
     def list_attempts(self, job_id: str) -> list[int]:
         with self.plain_database.read() as session:
-            return [run.attempt for run in _list_all_runs(session, job_id)]
+            return [run.attempt for run in list_all_runs(session, job_id)]
 
     def sweep_garbage(self, age: timedelta) -> None:
         """Collect garbage as if every blob had this age."""
@@ -224,51 +219,10 @@ class World:
             return session.get_one(Job, job_id).status
 
     def read_numbers(self, job_id: str) -> dict[str, Any]:
-        """Return everything of the job that must not depend on faults."""
-        with self.plain_database.read() as session:
-            job = session.get_one(Job, job_id)
-            runs = _list_all_runs(session, job_id)
-            numbers: dict[str, Any] = {
-                f"{run.purpose} {run.index}": (
-                    *(run.status, run.step, run.validation_score, run.weights_sha256),
-                    *(run.best_step, run.train_loss, bool(run.fine_tuned_model)),
-                    sorted(Metrics(session).list_points(run.id)),
-                )
-                for run in runs
-            }
-            prefixes = session.scalars(
-                select(Model.prefix).where(Model.job_id == job_id).order_by(Model.id)
-            ).all()
-            numbers |= {"status": job.status, **read_decisions(job, runs)}
-        return numbers | {"files": [self._hash_files(prefix) for prefix in prefixes]}
+        return read_numbers(self.plain_database, self.plain_storage, job_id)
 
     def list_doubled(self, job_id: str) -> list[str]:
-        """List what the job has twice: points, announced endings of runs, models of a run."""
-        with self.plain_database.read() as session:
-            runs = _list_all_runs(session, job_id)
-            points = [
-                (run.id, point.name, point.step)
-                for run in runs
-                for point in Metrics(session).list_points(run.id)
-            ]
-            models = session.scalars(select(Model.run_id).where(Model.job_id == job_id)).all()
-            messages = session.scalars(select(Event.message).where(Event.job_id == job_id)).all()
-        endings = [message for message in messages if _SAID_ONCE.search(message)]
-        counted = [Counter[object](points), Counter[object](models), Counter[object](endings)]
-        return [f"{one}" for counts in counted for one, count in counts.items() if count > 1]
-
-    def _hash_files(self, prefix: str) -> dict[str, str]:
-        """Return the digests of a model's files, but of what names its job."""
-        return {
-            name: hashlib.sha256(b"".join(self.plain_storage.stream(blob.key))).hexdigest()
-            for blob in self.plain_storage.list(prefix)
-            if (name := blob.key.removeprefix(f"{prefix}/")) != "evenkeel.json"
-        }
-
-
-def _list_all_runs(session: Session, job_id: str) -> list[Run]:
-    purposes = (Purpose.PILOT, Purpose.MAIN, Purpose.DISTILLATION)
-    return [run for one in purposes for run in Runs(session).list_by_job(job_id, purpose=one)]
+        return list_doubled(self.plain_database, job_id)
 
 
 @contextmanager
