@@ -36,16 +36,14 @@ def main() -> int:
 
 
 def _serve(settings: Settings, descriptor: int | None) -> None:
-    import uvicorn
-
     from api.app import create_app
-    from api.transport.server import build_server_config
+    from api.transport.server import TimedServer, build_server_config
 
     config = build_server_config(create_app(settings), settings)
     sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
     for name in ("EVENKEEL_API_KEY", "EVENKEEL_SECRET_KEY"):  # its child processes need neither
         os.environ.pop(name, None)
-    uvicorn.Server(config).run(sockets=sockets)
+    TimedServer(config).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from api.heavy_work import HeavyWork
 from api.jobs.presenting.event_stream import EventStreamLimiter
 from api.jobs.presenting.job_cache import JobCache
 from api.limited_work import LimitedWork
+from api.operations.recent_sizes import RecentSizes
 from api.reading.pool import ReaderPool
 from api.reports.page_cache import PageCache
 from api.reports.recent_pages import RecentPages
 from api.single_flight import SingleFlight
 from shared.db.pagination import PageRequest
+from shared.db.references import build_blob_check
 from shared.db.session import Database, find_database_file
 from shared.domain.api_keys import LOCAL_CALLER, Caller
 from shared.encoders.catalogue import Catalogue
@@ -74,6 +76,7 @@ class AppServices:
     page_flight: SingleFlight[bytes] = field(default_factory=SingleFlight)
     """Callers of one page share its drawing."""
     job_cache: JobCache = field(default_factory=JobCache)
+    recent_sizes: RecentSizes = field(default_factory=RecentSizes)
     stream_limiter: EventStreamLimiter = field(default_factory=EventStreamLimiter)
 
     @property
@@ -95,8 +98,8 @@ class AppServices:
 
 def create_services(settings: Settings) -> AppServices:
     job_queue = JobQueue(settings.redis_url)
-    storage = Storage(settings.resolved_storage_url)
     database = Database(settings.resolved_database_url, notify=job_queue.notify)
+    storage = Storage(settings.resolved_storage_url, build_blob_check(database))
     disk_reserve = DiskReserve(find_database_file(settings.resolved_database_url))
     disk_reserve.fill()
     return AppServices(

@@ -7,6 +7,7 @@ from cli.database import require_database
 from cli.errors import CliError
 from shared.db.consistency import Finding, find_problems, mend_problems
 from shared.db.migrate import get_current_revision, get_head_revision
+from shared.db.references import build_blob_check
 from shared.db.session import Database, hide_password
 from shared.domain.wording import format_count
 from shared.infra.settings import Settings
@@ -47,11 +48,13 @@ def _check_home(
     database = Database(url)
     try:
         _require_current_version(database)
-        storage = Storage(settings.resolved_storage_url)
+        storage = Storage(settings.resolved_storage_url, build_blob_check(database))
         found = find_problems(
             database, storage, checks_digests=checks_digests, grace_seconds=GARBAGE_GRACE_S
         )
-        return found, mend_problems(database, storage, found) if mends else []
+        if not mends:
+            return found, []
+        return found, mend_problems(database, storage, found, grace_seconds=GARBAGE_GRACE_S)
     except DBAPIError as error:
         cause = str(error.orig).strip()
         raise CliError(f"Cannot read the database {hide_password(url)}: {cause}.") from error

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cli.errors import CliError
 from cli.processes import Program
+from shared.timings import BROKER_STOP_S
 
 _MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un is 108 bytes, the last one NUL
 _PING_TIMEOUT_S = 1.0
@@ -44,7 +45,7 @@ class EmbeddedRedis:
             ready=self.is_ready,
             after_failed_start=self.set_data_aside,
             stop_order=1,
-            stop_seconds=2.0,
+            stop_seconds=BROKER_STOP_S,
         )
 
     def build_command(self) -> list[str]:

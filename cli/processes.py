@@ -20,12 +20,12 @@ from shared.infra.child_process import (
     describe_exit_code,
     make_parent_death_hook,
 )
+from shared.timings import OUTPUT_DRAIN_S, PROCESS_STOP_S
 
 MAX_START_ATTEMPTS: Final = 3  # of a program that exits and never started well
 STABLE_UPTIME_S: Final = 30.0  # a child that ran this long is restarted with the shortest delay
 MIN_RESTART_DELAY_S: Final = 0.5
 MAX_RESTART_DELAY_S: Final = 30.0
-DRAIN_TIMEOUT_S: Final = 1.0  # for the last lines of an ended child; a grandchild may hold the pipe
 READY_POLL_INTERVAL_S: Final = 0.05
 
 
@@ -44,7 +44,7 @@ class Program:
     """Called after it exits before it was ready, to remove what may have stopped it."""
     stop_order: int = 0
     """Programs of a lower order have ended before those of a higher one are stopped."""
-    stop_seconds: float = 6.0
+    stop_seconds: float = PROCESS_STOP_S
     """Time between SIGTERM and SIGKILL."""
 
 
@@ -239,7 +239,7 @@ class _SupervisedChild:
         assert self._copier is not None
         code = await self._process.wait()
         self.kill()  # processes of its group that it left behind
-        await asyncio.wait({self._copier}, timeout=DRAIN_TIMEOUT_S)
+        await asyncio.wait({self._copier}, timeout=OUTPUT_DRAIN_S)
         self._copier.cancel()
         return code
 

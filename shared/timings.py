@@ -20,6 +20,21 @@ CANCEL_TIMEOUT_S: Final = 2.5
 PAUSE_TIMEOUT_S: Final = 60.0
 """For a run's next step, evaluation and resume state, after the worker's request to pause."""
 
+# A process is stopped
+PROCESS_EXIT_S: Final = 5.0
+"""From SIGTERM to the end of a process, whatever it waits for (``shared.infra.shutdown``)."""
+PROCESS_STOP_S: Final = 5.5
+"""For which ``evenkeel up`` waits for the API, the worker and the sweeper; then they get SIGKILL.
+"""
+BROKER_STOP_S: Final = 2.0
+"""For which it then waits for its Redis, which the others use to the end."""
+OUTPUT_DRAIN_S: Final = 1.0
+"""For the last lines of a process that has ended; a grandchild may hold the pipe."""
+REQUESTS_STOP_S: Final = 3.0
+"""For the API's requests in progress: a half-sent one must not keep the process alive."""
+STOP_LIMIT_S: Final = 10.0
+"""For everything of ``evenkeel up`` to end, whatever it does."""
+
 # A process is taken to be alive
 ALIVE_INTERVAL_S: Final = 10.0
 """Between a trainer's signs of life; shorter than the default ``EVENKEEL_STALL_SECONDS``."""

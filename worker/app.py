@@ -10,17 +10,20 @@ from celery.signals import worker_ready, worker_shutting_down
 from shared.infra.broker import make_celery
 from shared.infra.child_process import announce_start
 from shared.infra.settings import Settings
+from shared.infra.shutdown import ExitDeadline
 
 log = logging.getLogger(__name__)
 
 # Shared memory, allocated before the fork: the parent's signal handler sets it and the children
 # poll it. It has no lock, because a signal handler may run at any moment.
 _shutting_down = RawValue("b", 0)
+_exit_deadline = ExitDeadline()
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _on_shutdown(**_: object) -> None:
     _shutting_down.value = 1
+    _exit_deadline.start()  # the kernel kills the children and their trainers with this process
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

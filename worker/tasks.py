@@ -6,6 +6,7 @@ from billiard.process import current_process
 from celery import Celery
 
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
+from shared.db.references import build_blob_check
 from shared.db.session import Database
 from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
@@ -26,9 +27,8 @@ def _get_context() -> WorkerContext:
     settings = Settings()
     database = Database(settings.resolved_database_url, notify=JobQueue(settings.redis_url).notify)
     index = getattr(current_process(), "index", 0)  # billiard numbers a pool's children from 0
-    return WorkerContext(
-        settings, database, Storage(settings.resolved_storage_url), Trainer(settings), index
-    )
+    storage = Storage(settings.resolved_storage_url, build_blob_check(database))
+    return WorkerContext(settings, database, storage, Trainer(settings), index)
 
 
 def register_tasks(app: Celery) -> None:

@@ -186,9 +186,10 @@ def _delete_unused_content(services: AppServices, file: File) -> None:
     """Delete the file's content if no other row needs it."""
     with services.database.write() as session:
         unused = list_unused_blobs(session, file)
+        # within the transaction, whose lock keeps an upload of the same bytes from finding them
         delete_blobs(services, unused)
-        if unused and file.folder is None:
-            shutil.rmtree(get_checkpoint_folder(services.settings, file.sha256), ignore_errors=True)
+    if unused and file.folder is None:
+        shutil.rmtree(get_checkpoint_folder(services.settings, file.sha256), ignore_errors=True)
 
 
 def read_stored_file(

@@ -23,7 +23,7 @@ from shared.db.queue import (
     list_busy_slots,
     list_runs_in_training,
 )
-from shared.db.storage_sizes import list_stored_items, measure_prefixes
+from shared.db.storage_sizes import list_stored_items
 from shared.db.tables import Worker
 from shared.db.workers import Workers
 from shared.domain.api_keys import Scope
@@ -101,12 +101,16 @@ async def storage_usage(
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of items.")] = 100,
 ) -> StorageUsage:
-    """Return your models, files and runs in the storage, the largest first."""
+    """Return your models, files and runs in the storage, the largest first.
+
+    A large storage is not measured anew by each request: what is new in it may be missing for ten
+    times as long as a listing of it takes.
+    """
     return await services.heavy.plans.run(services.owner_id, _measure_storage, services, limit)
 
 
 def _measure_storage(services: AppServices, limit: int) -> StorageUsage:
-    sizes = measure_prefixes(services.storage)
+    sizes = services.recent_sizes.get_sizes(services.storage)
     with services.database.read() as session:
         items = list_stored_items(session, services.owner_id, sizes)
     return StorageUsage(

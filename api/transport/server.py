@@ -1,15 +1,28 @@
 """The configuration of the HTTP server: Uvicorn with bounded connections."""
 
-from typing import Final
+from types import FrameType
 
+import uvicorn
 from starlette.types import ASGIApp
 
 from api.transport.descriptors import fit_connections, raise_descriptor_limit
 from api.transport.limits import TransportLimits
 from api.transport.protocol import BoundedConfig
 from shared.infra.settings import Settings
+from shared.infra.shutdown import ExitDeadline
+from shared.timings import REQUESTS_STOP_S
 
-SHUTDOWN_TIMEOUT_S: Final = 3  # a half-sent request must not keep the process alive
+
+class TimedServer(uvicorn.Server):
+    """A server whose process ends in time after a signal, also if a thread waits for a lock."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._deadline = ExitDeadline()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._deadline.start()
+        super().handle_exit(sig, frame)
 
 
 def build_server_config(app: ASGIApp, settings: Settings) -> BoundedConfig:
@@ -28,6 +41,6 @@ def build_server_config(app: ASGIApp, settings: Settings) -> BoundedConfig:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        timeout_graceful_shutdown=int(REQUESTS_STOP_S),
         timeout_keep_alive=int(limits.idle_seconds),
     )

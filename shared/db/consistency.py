@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from shared.db.events import Events
 from shared.db.file_content import stream_content
 from shared.db.jobs import Jobs
+from shared.db.orphans import delete_orphan
 from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import File, Job, Model, Run
@@ -68,8 +69,13 @@ def find_problems(
     ]
 
 
-def mend_problems(database: Database, storage: Storage, findings: list[Finding]) -> list[Finding]:
-    """Mend what can be, and return the findings that were mended."""
+def mend_problems(
+    database: Database, storage: Storage, findings: list[Finding], *, grace_seconds: float = 0
+) -> list[Finding]:
+    """Mend what can be, and return the findings that were mended.
+
+    ``grace_seconds`` is that of ``find_problems``.
+    """
     with database.read() as session:  # again: reading every file may have taken long
         prefixes = collect_references(session).prefixes
     mended = []
@@ -77,7 +83,9 @@ def mend_problems(database: Database, storage: Storage, findings: list[Finding])
         if finding.problem is Problem.ORPHAN:
             if is_below_prefix(finding.subject, prefixes):
                 continue  # it has a row by now
-            storage.delete(finding.subject)
+            newest = datetime.now(UTC) - timedelta(seconds=grace_seconds)
+            if not delete_orphan(database, storage, finding.subject, modified_before=newest):
+                continue
         elif finding.problem is Problem.UNPUBLISHED:
             with database.write() as session:
                 job = session.get_one(Job, finding.subject)

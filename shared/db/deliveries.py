@@ -19,6 +19,10 @@ RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """Delays after the first attempt, the second, …; the last one is followed by a final attempt."""
 
 
+MAX_OWNER_ATTEMPTS = 4
+"""Attempts at a time of one owner's deliveries, half of a sweeper's senders: receivers of many
+names at one slow address do not hold up the notices of others.
+"""
 _CLAIM_LOCK = 4_917_301  # any number that no other lock has
 
 
@@ -69,7 +73,8 @@ class Deliveries:
 
     def claim_next(self, lease_seconds: float) -> ClaimedDelivery | None:
         """Claim the oldest due delivery for ``lease_seconds``, after which any sender may claim
-        it. A receiver that is being sent one has to wait, so that a slow one holds up only itself.
+        it. A receiver that is being sent one has to wait, so that a slow one holds up only itself;
+        so has an owner with MAX_OWNER_ATTEMPTS in progress.
         """
         _lock_claims(self._session)
         oldest = (
@@ -133,13 +138,27 @@ class Deliveries:
 
 
 def _build_due_query() -> Select[str]:
-    """Build a query of the due deliveries whose receivers are not being sent another one."""
+    """Build a query of the due deliveries whose receivers are not being sent another one, and
+    whose owners have not too many attempts in progress.
+    """
     other = aliased(WebhookDelivery)
     is_busy = exists().where(
         other.receiver == WebhookDelivery.receiver, other.leased_until > db_now()
     )
+    own = aliased(WebhookDelivery)
+    attempts = (
+        select(func.count())
+        .where(
+            # an attempt in progress is due again when its lease ends, for which there is an index
+            *(own.status == PENDING, own.next_attempt_at > db_now(), own.leased_until > db_now()),
+            own.owner_id == WebhookDelivery.owner_id,
+        )
+        .scalar_subquery()
+    )
     return select(WebhookDelivery.id).where(
-        WebhookDelivery.status == PENDING, WebhookDelivery.next_attempt_at <= db_now(), ~is_busy
+        *(WebhookDelivery.status == PENDING, WebhookDelivery.next_attempt_at <= db_now()),
+        ~is_busy,
+        attempts < MAX_OWNER_ATTEMPTS,
     )
 
 

@@ -64,6 +64,15 @@ class Events:
         query = select(Event.seq).where(Event.job_id == job_id, Event.message == message)
         return self._session.scalar(query.limit(1)) is not None
 
+    def find_first_time(self, job_id: str, beginning: str, since: float) -> float | None:
+        """Return when the job first had an event that begins like this, from ``since`` on."""
+        query = select(func.min(Event.created_at)).where(
+            Event.job_id == job_id,
+            Event.created_at >= since,
+            Event.message.startswith(beginning, autoescape=True),
+        )
+        return self._session.scalar(query)
+
     def list_after(self, job_id: str, seq: int, limit: int) -> Sequence[Event]:
         """List the events with a larger number, oldest first."""
         query = select(Event).where(Event.job_id == job_id, Event.seq > seq)

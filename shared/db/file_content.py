@@ -46,13 +46,19 @@ def list_unused_blobs(session: Session, file: File) -> list[str]:
     The content stays locked until the transaction ends, so that no other row comes to need it.
     """
     if file.folder is not None:
-        return [] if _is_folder_used(session, file.folder) else [file.folder]
+        return list_unused_folders(session, [file.folder])
     lock_digest(session, file.sha256)
     return [] if is_digest_used(session, file.sha256) else [build_file_key(file.sha256)]
 
 
 def list_unused_folders(session: Session, folders: Sequence[str]) -> list[str]:
-    """Return those of the stored folders that neither a model nor a zip file needs."""
+    """Return those of the stored folders that neither a model nor a zip file needs.
+
+    They stay locked until the transaction ends: of two deletions at the same time, of the model and
+    of its zip file, the second sees that the first has taken place.
+    """
+    for folder in sorted(folders):
+        lock_digest(session, folder)
     return [folder for folder in folders if not _is_folder_used(session, folder)]
 
 

@@ -16,7 +16,7 @@ from shared.db.tables import QueueTurn, Run
 from shared.domain.moves import CLAIM_RUN
 from shared.domain.states import RunState
 
-WAITING = (can_move_run(CLAIM_RUN), Run.held.is_(False), Run.cancel_requested.is_(False))
+CLAIMABLE = (can_move_run(CLAIM_RUN), Run.held.is_(False), Run.cancel_requested.is_(False))
 """Condition of runs that a worker may claim."""
 _NEVER = 0  # the turn of an owner that has not been given a slot yet
 
@@ -64,7 +64,7 @@ def count_runs_ahead(session: Session, owner_id: str, job_id: str) -> int:
     until then.
     """
     older = Run.owner_id == owner_id, Run.job_id < job_id
-    own = session.scalar(select(func.count()).where(*WAITING, *older)) or 0
+    own = session.scalar(select(func.count()).where(*CLAIMABLE, *older)) or 0
     turns = _list_turns(session)
     if all(owner == owner_id for _, owner in turns):
         return own
@@ -78,7 +78,7 @@ def count_runs_ahead(session: Session, owner_id: str, job_id: str) -> int:
 
 def _count_waiting_runs(session: Session, except_owner_id: str) -> dict[str, int]:
     """Count the waiting runs of the other owners."""
-    query = select(Run.owner_id, func.count()).where(*WAITING, Run.owner_id != except_owner_id)
+    query = select(Run.owner_id, func.count()).where(*CLAIMABLE, Run.owner_id != except_owner_id)
     return {row[0]: row[1] for row in session.execute(query.group_by(Run.owner_id))}
 
 
@@ -87,7 +87,7 @@ def _select_waiting_owners() -> Select[str]:
 
     ``SELECT DISTINCT`` would read the whole queue for every claim.
     """
-    first = select(func.min(Run.owner_id).label("owner_id")).where(*WAITING)
+    first = select(func.min(Run.owner_id).label("owner_id")).where(*CLAIMABLE)
     owners = first.cte("waiting_owners", recursive=True)
     later = aliased(Run)
     following = (

@@ -1,12 +1,16 @@
 """The storage keys and scratch folders that rows still refer to, for the garbage collection."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from shared.db.session import Database
 from shared.db.tables import File, Model, Run, Upload
 from shared.domain.states import OPEN_RUN_STATES, UploadState
+from shared.infra.storage_errors import StorageUnavailable
 from shared.infra.storage_keys import (
     StorageRoot,
     build_artifacts_prefix,
@@ -62,3 +66,32 @@ def collect_references(session: Session) -> References:
         prefixes[StorageRoot.LOGS].add(build_logs_prefix(run_id))
         prefixes[StorageRoot.PREDICTIONS].add(build_predictions_key(run_id))
     return References(frozenset().union(*prefixes.values()), open_runs)
+
+
+def build_blob_check(database: Database) -> Callable[[], bool]:
+    """Build the function that says whether rows name blobs, for a storage to recognize its folder.
+
+    It raises StorageUnavailable while the database cannot be read.
+    """
+
+    def knows_blobs() -> bool:
+        try:
+            with database.read() as session:
+                return has_blobs(session)
+        except SQLAlchemyError as error:
+            raise StorageUnavailable(
+                "The storage cannot be used before the database can be read."
+            ) from error
+
+    return knows_blobs
+
+
+def has_blobs(session: Session) -> bool:
+    """Return whether any row names a blob of the storage."""
+    named = (
+        exists().where(File.id.is_not(None)),
+        exists().where(Model.id.is_not(None)),
+        exists().where(Run.artifacts.is_not(None)),
+        exists().where(Run.state.is_not(None)),
+    )
+    return bool(session.scalar(select(or_(*named))))

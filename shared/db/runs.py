@@ -13,7 +13,7 @@ from shared.db.events import Events
 from shared.db.guards import can_move_job, can_move_run
 from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
-from shared.db.queue_turns import WAITING, list_owners_in_turn, take_turn
+from shared.db.queue_turns import CLAIMABLE, list_owners_in_turn, take_turn
 from shared.db.tables import Job, Run
 from shared.domain.errors import Reason, RunNotFound
 from shared.domain.moves import (
@@ -26,7 +26,6 @@ from shared.domain.moves import (
 from shared.domain.naming import parse_state_step
 from shared.domain.states import JobState, Purpose, RunState
 
-CLAIMABLE = WAITING
 # order within a job: what decides the recipe, what is quickly known, the seeds
 PURPOSE_ORDER = case(
     {purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose

@@ -8,10 +8,10 @@ atomic. A storage that is away or full raises StorageUnavailable, whose message 
 import errno
 import secrets
 import shutil
-import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlparse
@@ -24,8 +24,8 @@ from shared.infra.storage_errors import (
     BlobMissing,
     StorageUnavailable,
     describe_failure,
-    describe_missing_folder,
 )
+from shared.infra.storage_folder import StorageFolder, try_hardlink, try_plain_link
 from shared.infra.storage_keys import is_below_prefix
 
 CHUNK_BYTES = 1024 * 1024
@@ -38,11 +38,22 @@ class Blob(NamedTuple):
 
 
 class Storage:
-    def __init__(self, url: str) -> None:
-        self._store = _open_store(url)
+    def __init__(self, url: str, knows_blobs: Callable[[], bool] | None = None) -> None:
+        """``knows_blobs`` says whether rows name blobs, and raises StorageUnavailable if it cannot:
+        a service whose rows do takes no empty folder for its storage.
+        """
         parsed = urlparse(url)
-        self._folder = Path(unquote(parsed.path)) if parsed.scheme == "file" else None
-        self._is_marked = self._folder is not None and _mark_folder(self._folder)
+        is_local = parsed.scheme == "file"
+        self._folder = StorageFolder(Path(unquote(parsed.path)), knows_blobs) if is_local else None
+        self._remote = None if is_local else from_url(url)
+
+    @property
+    def _store(self) -> ObjectStore:
+        """The store; a local one is opened once its folder is there (``require_folder``)."""
+        if self._folder is None:
+            assert self._remote is not None
+            return self._remote
+        return _open_folder(self._folder.path)
 
     def put_file(self, key: str, path: Path) -> None:
         with path.open("rb") as source, self._translate_errors():
@@ -57,18 +68,19 @@ class Storage:
         hard-linked instead of copied. The source file stays in place.
         """
         self.require_folder()
-        if self._folder is None or not _try_hardlink(path, self._folder / key):
+        if self._folder is None or not try_hardlink(path, self._folder.path / key):
             self.put_file(key, path)
 
     def link_or_put_folder(self, prefix: str, folder: Path) -> None:
         """Store every file below ``folder`` like ``link_or_put_file``, under ``prefix/<relative
-        path>``. Raises FileNotFoundError for a folder that is gone or empty.
+        path>``. Raises FileNotFoundError for a folder that is empty or is deleted meanwhile.
         """
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         if not paths:
             raise FileNotFoundError(errno.ENOENT, "nothing to store", str(folder))
         for path in paths:
             self.link_or_put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+        _require_files(paths)  # or the list was of a folder that was just being deleted
 
     def is_on_same_disk(self, folder: Path) -> bool:
         """Whether stored bytes use the same free space as ``folder``; an object store is
@@ -76,8 +88,8 @@ class Storage:
         """
         return (
             self._folder is not None
-            and self._folder.exists()
-            and self._folder.stat().st_dev == folder.stat().st_dev
+            and self._folder.path.exists()
+            and self._folder.path.stat().st_dev == folder.stat().st_dev
         )
 
     def stream(self, key: str) -> Iterator[bytes]:
@@ -112,33 +124,45 @@ class Storage:
 
     def fetch_folder(self, prefix: str, folder: Path) -> None:
         """Copy every blob below ``prefix`` to a local folder. Raises BlobMissing if there is
-        none.
+        none, and FileNotFoundError if files of the folder were deleted meanwhile.
         """
-        blobs = list(self.list(prefix))
-        if not blobs:
-            raise BlobMissing(prefix)
-        for blob in blobs:
-            self.fetch(blob.key, folder / PurePosixPath(blob.key).relative_to(prefix))
+        self._fill_folder(prefix, folder, self.fetch)
 
     def link_or_fetch_folder(self, prefix: str, folder: Path) -> None:
         """Make a local folder that is only read of what is below ``prefix``. On the storage's own
-        disk its files are hard links instead of copies. Raises BlobMissing if there is none.
+        disk its files are hard links instead of copies. Raises what ``fetch_folder`` does.
         """
-        blobs = list(self.list(prefix))
-        if not blobs:
+        self._fill_folder(prefix, folder, self._link_or_fetch)
+
+    def _link_or_fetch(self, key: str, path: Path) -> None:
+        if self._folder is None or not try_plain_link(self._folder.path / key, path):
+            self.fetch(key, path)
+
+    def _fill_folder(self, prefix: str, folder: Path, copy: Callable[[str, Path], None]) -> None:
+        """Copy each blob, then see that all are there: a folder that was deleted in between has
+        been made again, with the later files only.
+        """
+        paths = {
+            blob.key: folder / PurePosixPath(blob.key).relative_to(prefix)
+            for blob in self.list(prefix)
+        }
+        if not paths:
             raise BlobMissing(prefix)
-        for blob in blobs:
-            path = folder / PurePosixPath(blob.key).relative_to(prefix)
-            if self._folder is None or not _try_plain_link(self._folder / blob.key, path):
-                self.fetch(blob.key, path)
+        for key, path in paths.items():
+            copy(key, path)
+        _require_files(paths.values())
 
     def exists(self, key: str) -> bool:
+        return self.find(key) is not None
+
+    def find(self, key: str) -> Blob | None:
+        """Return the blob with this key; None if there is none."""
         try:
             with self._translate_errors():
-                obstore.head(self._store, key)
+                item = obstore.head(self._store, key)
         except (NotFoundError, FileNotFoundError):
-            return False
-        return True
+            return None
+        return Blob(item["path"], item["size"], item["last_modified"])
 
     def list(self, prefix: str) -> Iterator[Blob]:
         with self._translate_errors():
@@ -162,17 +186,17 @@ class Storage:
                 self.delete(key)
 
     def require_folder(self) -> None:
-        """Raise StorageUnavailable if the storage's folder was there and no longer is.
+        """Raise StorageUnavailable if what is in the place of the storage's folder is not it.
 
         Without this check a disk that is not mounted would be filled under the mount point.
         """
-        if self._is_marked and self._folder is not None and not _get_marker(self._folder).exists():
-            raise describe_missing_folder(self._folder)
+        if self._folder is not None:
+            self._folder.require()
 
     def measure_free_bytes(self) -> int | None:
         """Return the free space of the storage's disk; None for an object store."""
         self.require_folder()
-        return None if self._folder is None else shutil.disk_usage(self._folder).free
+        return None if self._folder is None else shutil.disk_usage(self._folder.path).free
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -186,50 +210,13 @@ class Storage:
             raise describe_failure(error) from error
 
 
-def _get_marker(folder: Path) -> Path:
-    return folder / ".evenkeel-storage"
+def _require_files(paths: Iterable[Path]) -> None:
+    """Raise FileNotFoundError unless all of the files exist."""
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise FileNotFoundError(errno.ENOENT, "the local copy was deleted", str(missing))
 
 
-def _mark_folder(folder: Path) -> bool:
-    """Mark the folder as a storage; False where nothing can be written."""
-    try:
-        _get_marker(folder).touch()
-    except OSError:
-        return _get_marker(folder).exists()
-    return True
-
-
-def _try_hardlink(path: Path, target: Path) -> bool:
-    """Hard-link the file atomically; False if the disks differ or do not support links."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.hardlink_to(path)
-        partial.replace(target)
-    except OSError:
-        return False
-    finally:
-        partial.unlink(
-            missing_ok=True
-        )  # replacing a name by another name of the same file does nothing
-    target.chmod(
-        stat.S_IMODE(target.parent.stat().st_mode) & 0o666
-    )  # whoever may enter the folder may read its content
-    return True
-
-
-def _try_plain_link(path: Path, target: Path) -> bool:
-    """Hard-link a stored file to a new name, with its rights; False if that cannot be done."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        target.hardlink_to(path)
-    except OSError:
-        return False
-    return True
-
-
-def _open_store(url: str) -> ObjectStore:
-    parsed = urlparse(url)
-    if parsed.scheme == "file":
-        return LocalStore(unquote(parsed.path), mkdir=True, automatic_cleanup=True)
-    return from_url(url)
+@lru_cache(maxsize=16)
+def _open_folder(path: Path) -> LocalStore:
+    return LocalStore(path, mkdir=True, automatic_cleanup=True)

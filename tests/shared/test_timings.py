@@ -14,6 +14,16 @@ def test_a_pause_is_given_more_time_than_a_stop() -> None:
     assert timings.PAUSE_TIMEOUT_S > timings.STOP_TIMEOUT_S
 
 
+def test_everything_ends_in_time_whatever_it_waits_for() -> None:
+    assert timings.REQUESTS_STOP_S < timings.PROCESS_EXIT_S < timings.PROCESS_STOP_S
+    # a run in training is given back before the worker's process has to end
+    stopped = timings.FLUSH_INTERVAL_S * 1.5 + timings.STOP_TIMEOUT_S + timings.TERMINATE_TIMEOUT_S
+    assert stopped < timings.PROCESS_EXIT_S / 2
+    one_after_the_other = (timings.PROCESS_STOP_S, timings.BROKER_STOP_S)
+    drained = len(one_after_the_other) * timings.OUTPUT_DRAIN_S
+    assert sum(one_after_the_other) + drained < timings.STOP_LIMIT_S
+
+
 def test_signs_of_life_come_several_times_before_a_process_counts_as_gone() -> None:
     settings = Settings()
     assert settings.stall_seconds >= 3 * timings.ALIVE_INTERVAL_S

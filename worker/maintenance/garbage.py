@@ -6,7 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from shared.db.orphans import delete_orphan
 from shared.db.references import References
+from shared.db.session import Database
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import StorageRoot, is_below_prefix
@@ -17,7 +19,9 @@ _ROOTS_OF_RUNS = frozenset({StorageRoot.RUNS, StorageRoot.LOGS, StorageRoot.PRED
 """Roots whose owner's row is older than its blobs."""
 
 
-def sweep_storage(references: References, storage: Storage, *, now: datetime | None = None) -> int:
+def sweep_storage(
+    references: References, storage: Storage, database: Database, *, now: datetime | None = None
+) -> int:
     """Delete old blobs that no row refers to; return their number.
 
     ``references`` were read before: a blob that is newer than they are may have a row by now.
@@ -28,8 +32,7 @@ def sweep_storage(references: References, storage: Storage, *, now: datetime | N
         oldest = (now or datetime.now(UTC)) - timedelta(seconds=grace)
         for blob in list(storage.list(root)):
             if blob.modified < oldest and not is_below_prefix(blob.key, references.prefixes):
-                storage.delete(blob.key)
-                deleted += 1
+                deleted += delete_orphan(database, storage, blob.key, modified_before=oldest)
     if deleted:
         log.info("garbage_deleted blobs=%s", deleted)
     return deleted

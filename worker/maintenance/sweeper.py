@@ -23,7 +23,7 @@ from shared.db.file_content import list_unused_blobs
 from shared.db.files import list_expired_files
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.recovery import LostRun, RunRecovery
-from shared.db.references import collect_references
+from shared.db.references import build_blob_check, collect_references
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.db.uploads import Uploads, delete_ended_uploads, list_overdue_uploads
@@ -36,6 +36,7 @@ from shared.infra.child_process import announce_start
 from shared.infra.private_files import keep_files_private
 from shared.infra.secret_box import SecretBox
 from shared.infra.settings import Settings, read_settings_or_exit
+from shared.infra.shutdown import ExitDeadline
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_parts_prefix
 from shared.timings import REGISTRATION_INTERVAL_S
@@ -128,7 +129,7 @@ class Sweeper:
         with self._database.read() as session:
             references = collect_references(session)
         # outside the transaction, because listing a whole storage takes long
-        sweep_storage(references, self._storage)
+        sweep_storage(references, self._storage, self._database)
         sweep_cache(references, self._settings)
 
     def _release_expired_leases(self) -> None:
@@ -176,11 +177,12 @@ def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+    """Return an event that SIGTERM and SIGINT set; the process ends in time in any case."""
+    stop, deadline = threading.Event(), ExitDeadline()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
+        deadline.start()
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
@@ -213,7 +215,7 @@ def main() -> int:
     logs.configure_logging(settings.log_level)
     stop = _stop_on_signals()
     database = Database(settings.resolved_database_url)
-    storage = Storage(settings.resolved_storage_url)
+    storage = Storage(settings.resolved_storage_url, build_blob_check(database))
     helpers = _start_helpers(settings, database, stop)
     sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
     sweeper.reseal_webhooks()

@@ -39,7 +39,8 @@ def count_fitting_runs(
     folder = context.settings.resolved_cache_dir
     folder.mkdir(parents=True, exist_ok=True)
     copy_bytes = measure_copy(base_model)
-    free = shutil.disk_usage(folder).free
+    disk = shutil.disk_usage(folder)
+    free = disk.free
     shares_disk = context.storage.is_on_same_disk(folder)
     later_runs = _list_other_open_runs(context, assignments) if shares_disk else []
     job, run = assignments[0].job, assignments[0].run
@@ -56,10 +57,14 @@ def count_fitting_runs(
         if needed <= free:
             return count
     later = f" and those of {len(later_runs)} later runs of its job" if later_runs else ""
-    raise MachineUnfit(
-        f"The run needs {needed >> 20} MB of free disk space for its weights{later}, but only "
-        f"{free >> 20} MB are free. Free disk space on the worker's machine."
-    )
+    need = f"The run needs {needed >> 20} MB of free disk space for its weights{later}, but the"
+    if needed > disk.total:  # no deletion can help
+        raise MachineUnfit(
+            f"{need} disk of the worker's machine has only {disk.total >> 20} MB in all. "
+            "Use a larger disk or a smaller model."
+        )
+    # the same words each time, for which there is one event (``transitions``)
+    raise MachineUnfit(f"{need} worker's machine has less. Free disk space there.", is_outage=True)
 
 
 def measure_copy(base_model: Path) -> int:

@@ -198,10 +198,10 @@ class RunMonitor:
             return StopReason.LEASE_LOST
         if flags.cancel:
             return StopReason.CANCELLED
+        if is_shutting_down():  # before a pause, for whose resume state there may be no time
+            return StopReason.SHUTDOWN
         if flags.pause:
             return StopReason.PAUSED
-        if is_shutting_down():
-            return StopReason.SHUTDOWN
         return StopReason.TIME_LIMIT if seconds > self._time_limit else None
 
     def _is_overdue(self, now: float) -> bool:

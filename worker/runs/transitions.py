@@ -231,17 +231,18 @@ def _requeue_or_fail(session: Session, assignment: Assignment, outcome: Died | U
     run, cause = assignment.run, outcome.message
     if isinstance(outcome, Died):
         step, code, limit = outcome.step, "trainer_died", MAX_TRAINER_DEATHS
-    else:
+        when, start = f" {_format_step(step)}", f"{_format_step(step)}, "
+    else:  # at any step: of the machine, whose failures count whatever the run has reached
         step, code, limit = BEFORE_FIRST_STEP, "not_prepared", MAX_PREPARATION_FAILURES
+        when = start = ""
     count = run.deaths + 1 if run.death_step == step else 1
-    when = _format_step(step)
     if count >= limit:
-        message = f"{cause} This happened {count} times {when}."
+        message = f"{cause} This happened {count} times{when}."
         reason = Reason(code=code, message=message, param=None)
         _fail_run(session, assignment, reason, deaths=count, death_step=step)
         return
     Runs(session).requeue_run(assignment.lease, deaths=count, death_step=step)
-    message = f"{_format_title(run)} starts over: {when}, {_lower_first(cause)}"
+    message = f"{_format_title(run)} starts over: {start}{_lower_first(cause)}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
 

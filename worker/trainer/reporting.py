@@ -106,7 +106,7 @@ def to_reason(error: Exception) -> Reason:
     if _is_disk_full(error):
         return Reason(code=DISK_FULL_CODE, message="The worker's disk is full.", param=None)
     if isinstance(error, OSError):
-        text = f"The trainer could not use its disk: {type(error).__name__}: {error}"[:1000]
+        text = f"The worker's disk could not be used ({type(error).__name__}); see the run's log."
         return Reason(code=DISK_ERROR_CODE, message=text, param=None)
     return Reason(
         code="internal_error", message=f"{type(error).__name__}: {error}"[:1000], param=None

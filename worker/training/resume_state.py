@@ -56,6 +56,9 @@ class _BestDescription(BaseModel):
 
     step: int
     score: float | None
+    has_weights: bool | None = None
+    """Whether the state has a copy of its weights; None in states of earlier versions, where the
+    file tells."""
 
 
 class _TensorReference(BaseModel):
@@ -99,7 +102,9 @@ def save_state(
     moments: dict[str, Tensor] = {}
     description = _StateDescription(
         history=history,
-        best=_BestDescription(step=best.step, score=best.score),
+        best=_BestDescription(
+            step=best.step, score=best.score, has_weights=best.weights is not None
+        ),
         optimizer=_describe_optimizer(optimizer.state_dict(), moments),
     )
     save_tensors(folder / "optimizer.safetensors", moments)
@@ -142,11 +147,13 @@ def read_state_step(folder: Path) -> int:
 def read_state(folder: Path, device: torch.device | str) -> ResumeState:
     """Read a state that ``save_state`` wrote, its weights onto the device."""
     description = _read_description(folder)
-    best_file = folder / "best.safetensors"
+    best_file, has_best = folder / "best.safetensors", description.best.has_weights
+    if has_best is None:
+        has_best = best_file.exists()
     moments = load_tensors(folder / "optimizer.safetensors", "cpu")
     return ResumeState(
         weights=load_tensors(folder / "weights.safetensors", device),
-        best_weights=load_tensors(best_file, device) if best_file.exists() else None,
+        best_weights=load_tensors(best_file, device) if has_best else None,
         best_step=description.best.step,
         best_score=description.best.score,
         optimizer=_restore_optimizer(description.optimizer, moments),

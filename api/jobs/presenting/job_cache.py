@@ -46,6 +46,8 @@ class JobCache:
     def __init__(self) -> None:
         self._single_flight = SingleFlight[CachedJob]()
         self._entries: OrderedDict[str, tuple[_CacheKey, CachedJob]] = OrderedDict()
+        self._positions: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        """Second and queue position of the jobs polled last: it is counted once a second."""
         self._lock = threading.Lock()  # different jobs are read in different threads
 
     async def get_job(self, database: Database, job_id: str, owner_id: str) -> CachedJob:
@@ -56,7 +58,7 @@ class JobCache:
 
     def _read_job(self, database: Database, job_id: str, owner_id: str) -> CachedJob:
         with database.read() as session:
-            key = _build_cache_key(session, job_id, owner_id)
+            key = self._build_key(session, job_id, owner_id)
             with self._lock:
                 cached_key, response = self._entries.get(job_id, (None, None))
             if response is None or key != cached_key:
@@ -64,6 +66,7 @@ class JobCache:
                     session,
                     Jobs(session).get(job_id, owner_id),
                     key.presented_at or get_presentation_time(),
+                    key.queue_position,
                 )
                 response = _serialize_job(job)
         with self._lock:
@@ -73,16 +76,28 @@ class JobCache:
                 self._entries.popitem(last=False)
         return response
 
+    def _build_key(self, session: Session, job_id: str, owner_id: str) -> _CacheKey:
+        current, now = compute_fingerprint(session, job_id, owner_id), get_presentation_time()
+        return _CacheKey(
+            current.digest,
+            self._get_queue_position(session, job_id, owner_id, now)
+            if current.job_status == JobState.QUEUED
+            else None,
+            now if current.job_status in OPEN_JOB_STATES else None,
+        )
 
-def _build_cache_key(session: Session, job_id: str, owner_id: str) -> _CacheKey:
-    current = compute_fingerprint(session, job_id, owner_id)
-    return _CacheKey(
-        current.digest,
-        count_runs_ahead(session, owner_id, job_id)
-        if current.job_status == JobState.QUEUED
-        else None,
-        get_presentation_time() if current.job_status in OPEN_JOB_STATES else None,
-    )
+    def _get_queue_position(self, session: Session, job_id: str, owner_id: str, second: int) -> int:
+        with self._lock:
+            counted_in, position = self._positions.get(job_id, (0, 0))
+        if counted_in == second:
+            return position
+        position = count_runs_ahead(session, owner_id, job_id)
+        with self._lock:
+            self._positions[job_id] = second, position
+            self._positions.move_to_end(job_id)
+            while len(self._positions) > MAX_CACHED_JOBS:
+                self._positions.popitem(last=False)
+        return position
 
 
 def _serialize_job(job: JobObject) -> CachedJob:

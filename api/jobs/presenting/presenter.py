@@ -26,11 +26,15 @@ def get_presentation_time() -> int:
     return math.ceil(time.time())
 
 
-def present_job(session: Session, job: Job, now: int) -> JobObject:
-    """Return a single job, with its queue position and the numbers of its report so far."""
-    queue_position = (
-        count_runs_ahead(session, job.owner_id, job.id) if job.status == JobState.QUEUED else None
-    )
+def present_job(
+    session: Session, job: Job, now: int, queue_position: int | None = None
+) -> JobObject:
+    """Return a single job, with its queue position and the numbers of its report so far.
+
+    The position of a queued job is counted unless it is given.
+    """
+    if queue_position is None and job.status == JobState.QUEUED:
+        queue_position = count_runs_ahead(session, job.owner_id, job.id)
     return build_job_object(
         job,
         count_runs_by_state(session, [job.id]),

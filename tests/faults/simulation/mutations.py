@@ -1,7 +1,8 @@
 """Mechanisms of the product, each with a way to take it out: the campaign must notice.
 
 A mutation is applied before the world is opened. ``kinds`` are the faults that need the mechanism,
-so that the campaign finds it missing after few rounds.
+so that the campaign finds it missing after few rounds, and ``check`` is what must find it: another
+complaint, or an error on the way, does not count.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,15 +19,19 @@ from shared.db.recovery import RunRecovery
 from shared.db.runs import Runs
 from shared.db.tables import Job, Run
 from shared.domain.states import OPEN_JOB_STATES, RunState
+from shared.infra import storage
 from shared.infra.storage import Storage
+from tests.faults.simulation.campaign import Check
 from tests.faults.simulation.kinds import KINDS
 
 
 class Mutation(NamedTuple):
     remove: Callable[[pytest.MonkeyPatch], None]
     kinds: Sequence[str]
+    check: Check
     within: int | None = None
     """The faults strike within so many moments; None for any moment of a round."""
+    jobs: Sequence[str] = ("plain",)
 
 
 def remove_fence(patch: pytest.MonkeyPatch) -> None:
@@ -110,17 +115,27 @@ def remove_refusal_of_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Storage, "link_or_put_folder", link_or_put_folder)
 
 
+def remove_whole_copies(patch: pytest.MonkeyPatch) -> None:
+    """Use a local folder whatever became of its first files while the last ones were fetched."""
+    patch.setattr(storage, "_require_files", lambda _paths: None)
+
+
 ALL_KINDS = tuple(KINDS)
 MUTATIONS = {
-    "fence": Mutation(remove_fence, ["freeze_worker_and_kill_the_next"]),
-    "fence of the job": Mutation(remove_job_fence, ["freeze_worker"]),
-    "lease": Mutation(remove_lease_expiry, ["kill_worker"]),
-    "outbox": Mutation(remove_outbox, ALL_KINDS),
-    "repeated notification": Mutation(remove_repeated_notification, ["lose_messages"]),
-    "guard of the claim": Mutation(remove_claim_guard, ["double_messages"]),
-    "rewind before a retry": Mutation(remove_rewind, ["kill_trainer"]),
-    "atomic fetch": Mutation(remove_atomic_fetch, ["kill_worker"], within=12),
-    "references of open runs": Mutation(remove_references_of_open_runs, ["sweep_garbage"]),
-    "check of the mount": Mutation(remove_mount_check, ["unmount_storage"]),
-    "refusal to store nothing": Mutation(remove_refusal_of_nothing, ["delete_cache"]),
+    "fence": Mutation(remove_fence, ["freeze_worker_and_kill_the_next"], Check.STALE),
+    "fence of the job": Mutation(remove_job_fence, ["freeze_worker"], Check.STALE),
+    "lease": Mutation(remove_lease_expiry, ["kill_worker"], Check.LOST),
+    "outbox": Mutation(remove_outbox, ALL_KINDS, Check.OUTBOX),
+    "repeated notification": Mutation(remove_repeated_notification, ["lose_messages"], Check.LOST),
+    "guard of the claim": Mutation(remove_claim_guard, ["double_messages"], Check.ATTEMPTS),
+    "rewind before a retry": Mutation(remove_rewind, ["kill_trainer"], Check.LOST),
+    "atomic fetch": Mutation(remove_atomic_fetch, ["kill_worker"], Check.DIFFERS, within=12),
+    "references of open runs": Mutation(
+        remove_references_of_open_runs, ["sweep_garbage"], Check.DIFFERS
+    ),
+    "check of the mount": Mutation(remove_mount_check, ["unmount_storage"], Check.DIFFERS),
+    "refusal to store nothing": Mutation(
+        remove_refusal_of_nothing, ["delete_cache"], Check.DIFFERS
+    ),
+    "whole copies": Mutation(remove_whole_copies, ["delete_cache"], Check.DIFFERS),
 }

@@ -1,6 +1,7 @@
 """A trainer whose numbers follow from the seed and from what it reads, as those of a real one."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,15 @@ class DeterministicTrainer(ModelTrainer):
 
 
 def train_run(spec: dict[str, Any]) -> Iterator[Line]:
-    """Yield the lines of a run; its numbers are a digest of the data, the seed and the step."""
+    """Yield the lines of a run, from the step of its state to its rung or its end."""
     run_id, seed = spec["run_id"], spec["init_seed"]
-    content = Path(spec["training_file"]["path"]).read_bytes()
-    for step in range(1, STEPS + 1):
+    content = _read_inputs(spec)
+    first, last = _read_state(spec), spec["stop_step"] or STEPS
+    if spec["recipe"]["head_first"] and not first:
+        fit = {"rows": 40, "loss": compute_value(content, seed, 0), "score": None, "penalty": 0.1}
+        yield make_event_line("head_fitted", run_id=run_id, fit=fit)
+    value = 0.0
+    for step in range(first + 1, last + 1):
         value = compute_value(content, seed, step)
         numbers = {"train_loss": value, "learning_rate": 0.1, "grad_norm": value / 2}
         yield make_event_line("step", run_id=run_id, step=step, part_grad_norms={}, **numbers)
@@ -47,10 +53,13 @@ def train_run(spec: dict[str, Any]) -> Iterator[Line]:
             scores = {"valid_loss": value, "metrics": {"accuracy": value}, "score": value}
             yield make_event_line("evaluation", run_id=run_id, step=step, is_best=True, **scores)
     output = Path(spec["output"])
-    (output / "model").mkdir()
-    (output / "model" / "config.json").write_text("{}")
-    (output / "model" / "model.safetensors").write_text(f"{compute_value(content, seed, STEPS)}")
-    (output / "predictions.json").write_text('{"rows": []}')
+    if last < STEPS:
+        _write_state(output / f"state-{last}", last)
+        ended = {"score": value, "degenerate": False, "trained_tokens": 7}
+        yield make_event_line("paused", run_id=run_id, step=last, **ended)
+        return
+    if spec["export"]:
+        _write_artifacts(output, compute_value(content, seed, STEPS))
     finished = make_finished_event(compute_value(content, seed, STEPS), best_step=STEPS)
     yield {"run_id": run_id, "event": finished | {"weights_sha256": f"w{seed}"}}
 
@@ -58,3 +67,32 @@ def train_run(spec: dict[str, Any]) -> Iterator[Line]:
 def compute_value(content: bytes, seed: int, step: int) -> float:
     digest = hashlib.sha256(content + f"{seed} {step}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _read_inputs(spec: dict[str, Any]) -> bytes:
+    """Return what the run's numbers depend on: its data, its recipe and its teachers."""
+    teachers = sorted(
+        (Path(folder) / "model.safetensors").read_bytes() for folder in spec["teachers"]
+    )
+    recipe = json.dumps(spec["recipe"], sort_keys=True).encode()
+    return b"".join([Path(spec["training_file"]["path"]).read_bytes(), recipe, *teachers])
+
+
+def _read_state(spec: dict[str, Any]) -> int:
+    """Return the step that the run continues after; 0 for a new run."""
+    if spec["state"] is None:
+        return 0
+    return int(json.loads((Path(spec["state"]) / "state.json").read_text())["step"])
+
+
+def _write_state(folder: Path, step: int) -> None:
+    folder.mkdir()
+    (folder / "optimizer.safetensors").write_text("moments")
+    (folder / "state.json").write_text(json.dumps({"step": step}))
+
+
+def _write_artifacts(output: Path, value: float) -> None:
+    (output / "model").mkdir()
+    (output / "model" / "config.json").write_text("{}")
+    (output / "model" / "model.safetensors").write_text(f"{value}")
+    (output / "predictions.json").write_text('{"rows": []}')

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,23 +14,22 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db.jobs import RUN_WAKE
-from shared.db.metrics import Metrics
 from shared.db.migrate import apply_migrations
 from shared.db.references import collect_references
-from shared.db.runs import Runs
 from shared.db.session import Database, Message
-from shared.db.tables import File, Job, Model, Run
-from shared.domain.states import ENDED_JOB_STATES
+from shared.db.tables import File, Job, Run
+from shared.domain.states import ENDED_JOB_STATES, OPEN_JOB_STATES
 from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_file_key
 from tests.faults.simulation.fences import FenceCounts, watch_fences
+from tests.faults.simulation.jobs import JobKind
+from tests.faults.simulation.numbers import list_all_runs, list_doubled, read_numbers
 from tests.faults.simulation.points import FaultPoints, Killed, PointedDatabase, PointedStorage
 from tests.faults.simulation.trainer import DeterministicTrainer
 from tests.moves import install_audit
-from tests.rows import RECIPE, add_job
-from tests.worker.simulated_trainer import STEPS
+from tests.rows import add_job
 from worker import db_retry, slot
 from worker.context import WorkerContext
 from worker.jobs.advance import advance_job
@@ -39,8 +38,7 @@ from worker.maintenance.sweeper import Sweeper
 from worker.runs import finalizer, monitor
 from worker.trainer.process import Trainer
 
-RUNS = 3
-MAX_ROUNDS_OF_WORK = 60
+MAX_ROUNDS_OF_WORK = 120
 CONTENT = b"text,label\n" + b"a good film,yes\n" * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
@@ -100,28 +98,29 @@ class World:
         self.trainer = cast(DeterministicTrainer, trainer)
         return WorkerContext(self.settings, self.database, self.storage, trainer)
 
-    def create_job(self) -> str:
+    def create_job(self, kind: JobKind, owner_id: str = "local") -> str:
         """Store a job whose numbers do not depend on its ID, and return the ID.
 
         Its worker has to fetch the file.
         """
         self.delete_cache()
-        job = add_job(self.database, runs=RUNS)
+        job = add_job(self.database, runs=kind.runs, owner_id=owner_id)
         plain = {"owner_id": "local", "filename": "f.csv", "purpose": "fine-tune", "bytes": 1}
         with self.plain_database.write() as session:
             row = session.get_one(Job, job.id)
             row.model = "tiny-bert"
-            row.resolved_recipe = RECIPE.model_copy(update={"max_steps": STEPS})
+            kind.prepare(session, row)
             if session.get(File, "f") is None:
                 session.add(File(id="f", sha256=SHA256, status="processed", **plain))
         return job.id
 
     # what happens of itself
 
-    def work_until_ended(self, job_id: str) -> bool:
-        """Let the sweeper tick and workers take messages; False if the job does not end."""
+    def work_until_ended(self, *job_ids: str) -> bool:
+        """Let the sweeper tick and workers take messages; False if the jobs do not end."""
         for _ in range(MAX_ROUNDS_OF_WORK):
-            if self.read_status(job_id) in ENDED_JOB_STATES and not self.queue.messages:
+            have_ended = all(self.read_status(one) in ENDED_JOB_STATES for one in job_ids)
+            if have_ended and not self.queue.messages:
                 return True
             self._survive(self._sweeper.sweep)
             if self.queue.messages:
@@ -170,21 +169,22 @@ class World:
             self.deliver_message()
 
     def list_wake_messages(self) -> list[Message]:
-        """List a message for each run of the latest job."""
+        """List a message for each run of the open jobs."""
         with self.plain_database.read() as session:
-            latest = select(Job.id).order_by(Job.id.desc()).limit(1).scalar_subquery()
-            run_ids = session.scalars(select(Run.id).where(Run.job_id == latest))
+            open_jobs = select(Job.id).where(Job.status.in_(OPEN_JOB_STATES))
+            run_ids = session.scalars(select(Run.id).where(Run.job_id.in_(open_jobs)))
             return [(RUN_WAKE, run_id) for run_id in run_ids]
 
     def list_attempts(self, job_id: str) -> list[int]:
         with self.plain_database.read() as session:
-            return [run.attempt for run in Runs(session).list_by_job(job_id)]
+            return [run.attempt for run in list_all_runs(session, job_id)]
 
     def sweep_garbage(self, age: timedelta) -> None:
         """Collect garbage as if every blob had this age."""
         with self.plain_database.read() as session:
             references = collect_references(session)
-        sweep_storage(references, self.plain_storage, now=datetime.now(UTC) + age)
+        now = datetime.now(UTC) + age
+        sweep_storage(references, self.plain_storage, self.plain_database, now=now)
 
     def sweep_once(self) -> None:
         self._sweeper.sweep()
@@ -219,32 +219,28 @@ class World:
             return session.get_one(Job, job_id).status
 
     def read_numbers(self, job_id: str) -> dict[str, Any]:
-        """Return everything of the job that must not depend on faults."""
-        with self.plain_database.read() as session:
-            job = session.get_one(Job, job_id)
-            runs = Runs(session).list_by_job(job_id)
-            numbers: dict[str, Any] = {
-                f"run {run.index}": (
-                    *(run.status, run.step, run.validation_score, run.weights_sha256),
-                    *(run.best_step, run.train_loss, bool(run.fine_tuned_model)),
-                    sorted(Metrics(session).list_points(run.id)),
-                )
-                for run in runs
-            }
-            models = session.scalars(select(Model).where(Model.job_id == job_id)).all()
-            numbers["status"] = job.status
-        weights = [
-            b"".join(self.plain_storage.stream(f"{model.prefix}/model.safetensors"))
-            for model in models
-        ]
-        return numbers | {"weights": weights}
+        return read_numbers(self.plain_database, self.plain_storage, job_id)
+
+    def list_doubled(self, job_id: str) -> list[str]:
+        return list_doubled(self.plain_database, job_id)
 
 
 @contextmanager
 def open_world(folder: Path, url: str, models: Path) -> Iterator[World]:
     """Open a world in which nothing waits for the clock."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
+    with use_no_clock() as patch:
+        world = World(folder, url, models)
+        try:
+            watch_fences(patch, world.fences)
+            yield world
+        finally:
+            world.close()
+
+
+@contextmanager
+def use_no_clock() -> Iterator[pytest.MonkeyPatch]:
+    """Let the product wait for nothing while the context lasts."""
+    with pytest.MonkeyPatch.context() as patch:
         # needs more fields than these rows have
         patch.setattr("worker.jobs.publish.render_model_card", lambda *_: "")
         patch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
@@ -252,7 +248,4 @@ def open_world(folder: Path, url: str, models: Path) -> Iterator[World]:
         patch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
         patch.setattr(db_retry, "RETRY_INTERVAL_S", 0.0)
         patch.setattr("worker.maintenance.sweeper.register_worker", lambda *_: None)
-        world = World(folder, url, models)
-        watch_fences(patch, world.fences)
-        stack.callback(world.close)
-        yield world
+        yield patch

@@ -1,6 +1,7 @@
 """What the storage does with files, and how it tells of an outage and of a full disk."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -182,3 +183,41 @@ def test_a_storage_that_hangs_does_not_hold_up_the_probe(
     monkeypatch.setattr(storage_probe, "PROBE_TIMEOUT_S", 60)
     probe.check()
     probe.close()
+
+
+@pytest.mark.parametrize("fetch", [Storage.fetch_folder, Storage.link_or_fetch_folder])
+def test_a_local_copy_that_is_deleted_while_it_is_made_is_no_copy(
+    fetch: Callable[[Storage, str, Path], None],
+    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The folder is made again for the next file; what came before it is missing."""
+    storage = Storage((tmp_path / "storage").as_uri())
+    storage.link_or_put_folder("runs/r/1", folder)
+    copy = tmp_path / "cache" / "copy"
+    fetch_file = Storage.fetch
+
+    def delete_and_fetch(self: Storage, key: str, path: Path) -> None:
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        fetch_file(self, key, path)
+
+    monkeypatch.setattr(Storage, "fetch", delete_and_fetch)
+    monkeypatch.setattr("shared.infra.storage.try_plain_link", lambda *_: False)
+    with pytest.raises(FileNotFoundError, match="the local copy was deleted"):
+        fetch(storage, "runs/r/1", copy)
+
+
+def test_a_folder_that_is_deleted_while_it_is_stored_is_not_stored_in_part(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage((tmp_path / "storage").as_uri())
+    put = Storage.link_or_put_file
+
+    def put_and_delete(self: Storage, key: str, path: Path) -> None:
+        put(self, key, path)
+        path.unlink()
+
+    monkeypatch.setattr(Storage, "link_or_put_file", put_and_delete)
+    with pytest.raises(FileNotFoundError, match="the local copy was deleted"):
+        storage.link_or_put_folder("runs/r/1", folder)

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from shared.db.migrate import apply_migrations
 from shared.db.session import Database
-from shared.db.tables import Job
+from shared.db.tables import Event, Job, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_artifacts_prefix
@@ -142,3 +142,47 @@ def test_a_job_that_lost_everything_says_which_runs_to_train_again(
     assert (row.status, row.error and row.error.code) == ("failed", "artifacts_missing")
     assert row.error is not None
     assert "runs 0, 1 and 2, which must be trained again" in row.error.message
+
+
+def test_a_cache_that_cannot_be_written_postpones_the_end_and_then_fails_the_job(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = train_without_advancing(context, monkeypatch)
+    cache = context.settings.resolved_cache_dir
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.write_text("in the way")
+    for _ in range(2 * retries.MAX_ADVANCE_ATTEMPTS):  # more than a job has
+        advance_job(context, job.id)
+        assert load_outcome(context, job)[0] == "running"
+        end_delay(context, job)
+    [told] = [
+        event for event in load_outcome(context, job)[2] if retries.POSTPONED_MESSAGE in event
+    ]
+    assert told.endswith("see the worker's log. It is tried again for 60 minutes.")
+    with context.database.write() as session:
+        session.execute(update(Run).values(finished_at=Run.finished_at - 7200))
+        session.execute(
+            update(Event)
+            .where(Event.message == told)
+            .values(created_at=Event.created_at - retries.LOCAL_FAILURE_LIMIT_S)
+        )
+    advance_job(context, job.id)
+    with context.database.read() as session:
+        error = session.get_one(Job, job.id).error
+    assert error is not None
+    assert error.code == "publish_failed"
+    assert "not be completed within 60 minutes: the worker's machine failed" in error.message
+
+
+def test_a_cache_that_can_be_written_again_ends_the_delay(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = train_without_advancing(context, monkeypatch)
+    cache = context.settings.resolved_cache_dir
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.write_text("in the way")
+    advance_job(context, job.id)
+    end_delay(context, job)
+    cache.unlink()
+    advance_job(context, job.id)
+    assert load_outcome(context, job)[0] == "succeeded"

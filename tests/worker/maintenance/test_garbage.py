@@ -27,9 +27,15 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def session(settings: Settings) -> Iterator[Session]:
+def database(settings: Settings) -> Iterator[Database]:
     apply_migrations(settings.resolved_database_url)
-    database = Database(settings.resolved_database_url)
+    opened = Database(settings.resolved_database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
     job = add_job(database)
     with database.write() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
@@ -67,7 +73,6 @@ def session(settings: Settings) -> Iterator[Session]:
         ]
         assert session.get_one(Job, job.id).status == "queued"
         yield session
-    database.dispose()
 
 
 NAMED = {
@@ -91,22 +96,28 @@ ORPHANS = {
 }
 
 
-def test_unreferenced_blobs_are_deleted_after_a_day(session: Session, settings: Settings) -> None:
+def test_unreferenced_blobs_are_deleted_after_a_day(
+    session: Session, settings: Settings, database: Database
+) -> None:
     storage = Storage(settings.resolved_storage_url)
     for key in NAMED | ORPHANS:
         storage.put_bytes(key, b"x")
-    assert sweep_storage(collect_references(session), storage) == 0  # all are younger than a day
+    references = collect_references(session)
+    assert sweep_storage(references, storage, database) == 0  # all are younger than a day
     assert sweep_storage(
-        collect_references(session), storage, now=datetime.now(UTC) + timedelta(hours=25)
+        references, storage, database, now=datetime.now(UTC) + timedelta(hours=25)
     ) == len(ORPHANS)
     assert {blob.key for root in StorageRoot for blob in storage.list(root)} == NAMED
 
 
-def test_blobs_of_runs_are_deleted_after_an_hour(session: Session, settings: Settings) -> None:
+def test_blobs_of_runs_are_deleted_after_an_hour(
+    session: Session, settings: Settings, database: Database
+) -> None:
     storage = Storage(settings.resolved_storage_url)
     for key in NAMED | ORPHANS:
         storage.put_bytes(key, b"x")
-    sweep_storage(collect_references(session), storage, now=datetime.now(UTC) + timedelta(hours=2))
+    now = datetime.now(UTC) + timedelta(hours=2)
+    sweep_storage(collect_references(session), storage, database, now=now)
     left = {blob.key for root in StorageRoot for blob in storage.list(root)} - NAMED
     assert {key.split("/")[0] for key in left} == {"files", "models", "uploads"}
 

@@ -13,7 +13,7 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import update
 
-from shared.db.deliveries import RETRY_DELAYS_S, ClaimedDelivery, Deliveries
+from shared.db.deliveries import MAX_OWNER_ATTEMPTS, RETRY_DELAYS_S, ClaimedDelivery, Deliveries
 from shared.db.jobs import Jobs
 from shared.db.run_requests import RunRequests
 from shared.db.session import Database
@@ -232,6 +232,25 @@ def test_a_receiver_is_sent_one_notice_at_a_time(
         assert Deliveries(session).claim_next(60.0) is not None
     statuses = {load_delivery(context.database, job_id).status for job_id in slow}
     assert statuses == {"delivered", "pending"}
+
+
+def test_an_owner_with_many_receivers_leaves_senders_to_others(context: WorkerContext) -> None:
+    """Many names at one slow address are many receivers."""
+    for number in range(MAX_OWNER_ATTEMPTS + 2):
+        add_cancelled_job(context.database, f"http://{number}.slow.test/")
+    other = add_cancelled_job(context.database, "http://other.test/")
+    with context.database.write() as session:
+        session.execute(
+            update(WebhookDelivery)
+            .where(WebhookDelivery.job_id == other)
+            .values(owner_id="another", next_attempt_at=WebhookDelivery.next_attempt_at + 0.001)
+        )
+    hosts = []
+    for _ in range(MAX_OWNER_ATTEMPTS + 2):
+        with context.database.write() as session:
+            claimed = Deliveries(session).claim_next(60.0)
+        hosts.append(None if claimed is None else claimed.webhook.host)
+    assert hosts[MAX_OWNER_ATTEMPTS:] == ["other.test", None]
 
 
 def test_senders_at_the_same_moment_take_different_receivers(context: WorkerContext) -> None:

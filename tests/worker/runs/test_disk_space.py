@@ -25,7 +25,7 @@ from tests.worker.simulated_trainer import (
 )
 from worker import slot
 from worker.context import WorkerContext
-from worker.runs import disk_space
+from worker.runs import disk_space, transitions
 from worker.runs.outcomes import MachineUnfit
 from worker.trainer.process import Trainer
 
@@ -51,7 +51,9 @@ def free_disk(context: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: f
     """Simulate a disk with free space for this many copies of the weights."""
     weights = disk_space.measure_copy(Path(context.settings.model_dirs) / "tiny-bert")
     free = disk_space.SPARE_BYTES + int(copies * weights)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free, total=2**40)
+    )
 
 
 def test_the_disk_limits_the_number_of_runs_started(
@@ -100,7 +102,7 @@ def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
     messages = [
         event for event in load_outcome(context, job)[2] if "MB of free disk space" in event
     ]
-    assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
+    assert messages[0].startswith("Run 0 (seed 0) waits: the run needs")
     assert len(messages) == min(runs, stack)  # with enough disk space all runs succeed
     assert {row.status for row in load_outcome(context, job)[1]} == {"succeeded"}
 
@@ -146,3 +148,35 @@ def test_weights_that_are_damaged_on_this_machine_send_the_run_elsewhere(tmp_pat
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(MachineUnfit, match=r"damaged .+ model\.safetensors is damaged"):
         disk_space.measure_copy(folder)
+
+
+def test_runs_wait_for_free_space_however_long_that_takes(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = add_trainable_job(context, 1)
+    free_disk(context, monkeypatch, 0)
+    delays = iter(range(2 * transitions.MAX_PREPARATION_FAILURES))
+
+    def end_delay(_seconds: float) -> None:
+        if next(delays, None) is None:
+            free_disk(context, monkeypatch, 100)
+
+    monkeypatch.setattr(slot, "sleep_unless_shutting_down", end_delay)
+    train_queued_runs(context, ModelTrainer())
+    status, runs, events = load_outcome(context, job)
+    assert (status, runs[0].status) == ("succeeded", "succeeded")
+    assert sum("MB of free disk space" in event for event in events) == 1  # told once
+
+
+def test_a_run_that_no_deletion_makes_room_for_fails_and_says_so(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = add_trainable_job(context, 1)
+    small = SimpleNamespace(free=2**20, total=2**21)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: small)
+    train_queued_runs(context, ModelTrainer())
+    _, [run], _ = load_outcome(context, job)
+    assert run.status == "failed"
+    assert run.error is not None
+    assert "disk of the worker's machine has only 2 MB in all" in run.error.message
+    assert run.error.message.endswith("This happened 5 times.")

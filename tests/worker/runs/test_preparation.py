@@ -51,9 +51,9 @@ def test_a_missing_base_model_fails_the_runs_after_five_attempts(context: Worker
     assert row.status == "failed"
     assert row.error is not None
     assert "no folder for the base model 'm'" in row.error.message
-    assert "5 times before the first step" in row.error.message
+    assert "This happened 5 times." in row.error.message
     assert [warning.code for warning in row.warnings] == ["run_failed", "run_failed"]
-    assert sum("starts over: before the first step" in message for message in events) == 8
+    assert sum("starts over: this machine" in message for message in events) == 8
     assert events[-1] == "The job failed: none of its runs succeeded."
 
 

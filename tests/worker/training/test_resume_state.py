@@ -1,5 +1,6 @@
 """A run that pauses and resumes ends bit for bit like one that never paused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,29 @@ def test_a_pilot_is_not_tested_and_exports_nothing(tmp_path: Path, tiny_bert: Pa
     assert (pilot.finished.test, pilot.finished.weights_sha256) == (None, None)
     assert pilot.finished.validation == plain.finished.validation
     assert list(pilot.spec.output.iterdir()) == []
+
+
+def test_a_state_that_lost_its_best_weights_is_not_taken_for_one_without(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
+    """Else the run would go on from the last step's weights, and end with other numbers."""
+    first = make_spec(tmp_path, tiny_bert, recipe=make_recipe(), stop_step=STOP)
+    list(iterate_events(first))
+    state = first.output / f"state-{STOP}"
+    (state / "best.safetensors").unlink()
+    with pytest.raises(FileNotFoundError):
+        list(iterate_events(make_spec(tmp_path, tiny_bert, recipe=make_recipe(), state=state)))
+
+
+def test_a_state_of_an_earlier_version_has_what_its_folder_has(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
+    whole = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=make_recipe()))
+    _, _, state = pause_and_resume(tmp_path, tiny_bert, make_recipe(), STOP)
+    description = json.loads((state / "state.json").read_text())
+    del description["best"]["has_weights"]
+    (state / "state.json").write_text(json.dumps(description))
+    resumed = list(
+        iterate_events(make_spec(tmp_path, tiny_bert, recipe=make_recipe(), state=state))
+    )
+    assert resumed[-1] == whole.finished

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import pipeline
+from transformers import PreTrainedTokenizerBase, pipeline
 
 from shared.domain.errors import InvalidValue
 from shared.domain.task import SplitRequest
@@ -162,6 +163,22 @@ def test_the_artifacts_are_complete(tmp_path: Path, tiny_bert: Path) -> None:
         "probability of no",
     ]
     assert all(sum(row["probabilities"]) == pytest.approx(1) for row in written["rows"])
+
+
+def test_an_output_folder_that_is_deleted_while_it_is_written_ends_the_run(
+    tmp_path: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tokenizer makes its folder again, in which the weights would be missing."""
+    spec = make_spec(tmp_path, tiny_bert)
+    save = PreTrainedTokenizerBase.save_pretrained
+
+    def delete_and_save(self: PreTrainedTokenizerBase, folder: Path) -> object:
+        shutil.rmtree(spec.output)
+        return save(self, folder)
+
+    monkeypatch.setattr(PreTrainedTokenizerBase, "save_pretrained", delete_and_save)
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+        list(iterate_events(spec))
 
 
 def test_a_validation_file_is_used_whole_and_its_rows_count_from_one(

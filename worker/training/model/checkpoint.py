@@ -113,6 +113,9 @@ def export_model(
     The digest is that of the weights file, followed by the head's file where there is one. The
     tokenizer's length limit is set to the task's, so that ``truncation=True`` truncates texts
     as training did.
+
+    Raise FileNotFoundError if the folder is deleted meanwhile: each library that writes into it
+    makes it again, and would leave a model without weights.
     """
     tokenizer.model_max_length = task.max_seq_length
     with silence_transformers():
@@ -124,11 +127,13 @@ def export_model(
             network.save_pretrained(folder, save_original_format=False)
         tokenizer.save_pretrained(folder)
     add_earlier_names(network.config, folder)
+    names = [WEIGHTS_FILE]
+    if isinstance(network, PooledClassifier):
+        names.append(HEAD_WEIGHTS_FILE)
     digest = hashlib.sha256()
-    for name in (WEIGHTS_FILE, HEAD_WEIGHTS_FILE):
-        if (folder / name).exists():
-            with (folder / name).open("rb") as weights:
-                hashlib.file_digest(weights, lambda: digest)
+    for name in names:
+        with (folder / name).open("rb") as weights:
+            hashlib.file_digest(weights, lambda: digest)
     return digest.hexdigest()
 
 
