@@ -43,13 +43,16 @@ class TrainerDied(Exception):
 class Trainer:
     """Trainer process that starts with the first command and is kept between runs.
 
-    The next ``submit_command`` replaces a dead process. The kernel kills the trainer when this
-    process dies, so it never outlives its parent.
+    The next ``submit_command`` replaces a process that has died, or was ended because it had no
+    work. The kernel kills the trainer when this process dies, so it never outlives its parent.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
+        self._idle_timer: threading.Timer | None = None
+        self._idle_lock = threading.Lock()
+        """Held while the process is ended for want of work, so that no command reaches it then."""
         self._messages: queue.SimpleQueue[TrainerMessage | None] = queue.SimpleQueue()
         self.stderr_tail = StderrTail()
 
@@ -58,9 +61,35 @@ class Trainer:
 
         Raises TrainerDied if the process ends before it reads the command.
         """
-        if self._process is None or self._process.poll() is not None:
-            self._start_process()
+        with self._idle_lock:
+            self._cancel_idle_timer()
+            if self._process is None or self._process.poll() is not None:
+                self._start_process()
         self._write_command(command)
+
+    def end_when_idle(self) -> None:
+        """End the process unless a command comes within ``EVENKEEL_TRAINER_IDLE_SECONDS``."""
+        with self._idle_lock:
+            self._cancel_idle_timer()
+            if self._process is None:
+                return
+            timer = threading.Timer(self._settings.trainer_idle_seconds, self._end_idle_process)
+            timer.daemon = True
+            self._idle_timer = timer
+            timer.start()
+
+    def _cancel_idle_timer(self) -> None:
+        timer, self._idle_timer = self._idle_timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _end_idle_process(self) -> None:
+        with self._idle_lock:
+            # a timer that was cancelled, but too late, is no longer the one that is set
+            if self._idle_timer is threading.current_thread():
+                self._idle_timer = None
+                log.info("trainer_idle")
+                self.kill(signal.SIGTERM)
 
     def receive_message(self, timeout: float) -> TrainerMessage | None:
         """Return the trainer's next message, or None after ``timeout`` seconds.
@@ -102,7 +131,11 @@ class Trainer:
 
     def _start_process(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
+            [
+                *(sys.executable, "-m", "worker.trainer"),
+                *("--parent", str(os.getpid())),
+                *("--reservations", str(self._settings.resolved_cache_dir / "memory")),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
