@@ -120,10 +120,10 @@ class RunMonitor:
             return  # a run that has ended may still have messages in the pipe
         run_id, recorder = message.run_id, self._recorders[message.run_id]
         request = self._stop_requests.get(run_id)
-        is_stopped = isinstance(message, RunStopped)  # also of a run that should pause, and waited
-        if request is not None and (
-            is_stopped or not request.graceful
-        ):  # nothing more of it is recorded
+        # a run that waits for memory stops when it should pause
+        is_stopped = isinstance(message, RunStopped)
+        if request is not None and (is_stopped or not request.graceful):
+            # nothing more of it is recorded
             if is_last_message(message):
                 yield from self._end_runs({run_id: Stopped(request.reason)})
             return

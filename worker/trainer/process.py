@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import IO
 
 from shared.infra.child_process import describe_exit_code
@@ -55,6 +56,11 @@ class Trainer:
         """Held while the process is ended for want of work, so that no command reaches it then."""
         self._messages: queue.SimpleQueue[TrainerMessage | None] = queue.SimpleQueue()
         self.stderr_tail = StderrTail()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that is running; None without one."""
+        return None if self._process is None else self._process.pid
 
     def submit_command(self, command: WorkCommand) -> None:
         """Send the trainer work.
@@ -127,6 +133,7 @@ class Trainer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _close_input(process)
         log.info("trainer_stopped pid=%s", process.pid)
 
     def _start_process(self) -> None:
@@ -169,7 +176,16 @@ class Trainer:
             process.kill()
             process.wait()
             return TrainerDied("The trainer process sent an invalid message and was killed.")
+        finally:
+            _close_input(process)
         return TrainerDied(describe_exit(code))
+
+
+def _close_input(process: "subprocess.Popen[str]") -> None:
+    """Close the pipe to a process that has ended."""
+    assert process.stdin is not None
+    with suppress(OSError):  # it may hold a command that nobody reads any more
+        process.stdin.close()
 
 
 def _build_environment() -> dict[str, str]:
@@ -204,8 +220,9 @@ def _start_reader(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage |
 def _read_messages(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:
     """Parse messages into the queue, and put None when the stream ends or cannot be parsed."""
     try:
-        for line in stream:
-            messages.put(parse_message(line))
+        with stream:
+            for line in stream:
+                messages.put(parse_message(line))
     except ValueError:  # a message that cannot be parsed
         log.exception("trainer_message_invalid")
     finally:

@@ -90,9 +90,7 @@ def estimate_run_peak(spec: RunSpec, splits: Splits, *, stacked: int = 1) -> int
     keeps_start = bool(recipe.mixout or recipe.pretrained_weight_decay)
     load = TrainingLoad(
         precision=recipe.precision,
-        sequence_lengths=_list_longest_batch(
-            spec, splits.train, is_packed=is_padding_free(network)
-        ),
+        sequence_lengths=_list_longest_batch(spec, splits.train, is_packed=is_packed),
         kept_copies=(recipe.select != "last") + keeps_start,
         stacked=stacked,
         is_exported=spec.export,
@@ -104,11 +102,12 @@ def _measure_network(network: PreTrainedModel, splits: Splits) -> NetworkSize:
     texts = [split.text for split in splits.get_named_splits().values()]
     vocabulary = CompactVocabulary.from_texts(network, texts)
     parameters = sum(tensor.numel() for tensor in network.parameters())
-    absent = vocabulary.size - len(vocabulary.entries)
+    kept = len(vocabulary.entries) / vocabulary.size
+    table = sum(tensor.numel() for tensor in network.get_input_embeddings().parameters())
     config = network.config
     return NetworkSize(
         parameters=parameters,
-        trained_parameters=parameters - absent * network.get_input_embeddings().embedding_dim,
+        trained_parameters=parameters - round((1 - kept) * table),
         layers=config.num_hidden_layers,
         width=config.hidden_size,
         heads=config.num_attention_heads,
