@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -72,7 +72,7 @@ class MemoryReservations:
         for path in self._folder.glob("*.json"):
             if self._own is not None and path == self._own[0]:
                 continue
-            with path.open(encoding="utf-8") as file:
+            with suppress(FileNotFoundError), path.open(encoding="utf-8") as file:  # just released
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
