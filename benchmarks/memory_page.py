@@ -125,7 +125,7 @@ def _iterate_peak_lines(peaks: list[PeakResult]) -> Iterator[str]:
     yield "Each row is a trainer of its own, with one thread on a CPU: 8 steps, two evaluations and"
     yield "the export. The bundled encoder is real, the others have random weights (layers x"
     yield "width). All texts are equally long. *Seen* is the largest resident set (`VmHWM`),"
-    yield "*after* what the trainer holds 5 seconds later, when it has given memory back; both in MB."
+    yield "*after* what the trainer holds 5 seconds later, with memory given back; both in MB."
     yield ""
     yield "| encoder | rows x tokens | | estimate | seen | error | after |"
     yield "|---|---|---|---|---|---|---|"

@@ -35,6 +35,8 @@ REFERENCE_LENGTH = 128
 _USUAL_HEAD_WIDTH = 64
 _FLOAT32_BYTES = 4
 _BYTES_PER_NUMBER = {"float32": 4, "bfloat16": 2}
+_BLOCK_MATRICES = 12
+"""Matrices of width x width in a block: four of attention, eight of the feed-forward layer."""
 _TRAINED_COPIES = 4
 """Network, gradient and two moments."""
 
@@ -70,7 +72,9 @@ def estimate_peak(size: NetworkSize, load: TrainingLoad) -> int:
     whole, trained = size.parameters * _FLOAT32_BYTES, size.trained_parameters * _FLOAT32_BYTES
     kept = load.stacked * trained * (_TRAINED_COPIES + load.kept_copies)
     if load.precision == "bfloat16":
-        kept += load.stacked * trained  # weights and gradients of the replica, in two bytes each
+        # weights and gradients of the replica, in two bytes each; it shares the embeddings
+        blocks = _BLOCK_MATRICES * size.layers * size.width**2
+        kept += load.stacked * min(trained, blocks * _FLOAT32_BYTES)
     training = kept + int(load.stacked * TEMPORARIES_FACTOR * _estimate_activations(size, load))
     ending = kept + 2 * whole + (EXPORT_BYTES if load.is_exported else 0)
     return PROCESS_BYTES + whole + max(whole, training, ending)
