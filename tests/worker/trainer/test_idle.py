@@ -13,7 +13,7 @@ from shared.infra.machine_memory import read_resident_memory
 from shared.infra.settings import Settings
 from tests.worker.training.runs import make_spec
 from worker.trainer.process import Trainer
-from worker.trainer.protocol import RunCommand, SpecPayload, is_last_message
+from worker.trainer.protocol import RunCommand, SpecPayload, TrainerReady, is_last_message
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -34,7 +34,9 @@ def train(trainer: Trainer, folder: Path, base_model: Path) -> int:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         message = trainer.receive_message(1.0)
-        if message is not None and hasattr(message, "run_id") and is_last_message(message):
+        if message is None or isinstance(message, TrainerReady):
+            continue
+        if is_last_message(message):
             return pid
     raise AssertionError("the run did not end")
 

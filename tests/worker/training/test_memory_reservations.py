@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.encoders.training_memory import NetworkSize, TrainingLoad, estimate_peak
+from shared.infra.machine_memory import read_resident_memory
 from tests.worker.training.runs import make_recipe, make_spec, never_stop
 from worker.training import memory_reservations
 from worker.training.data.split import Splits, load_splits
@@ -55,7 +56,7 @@ def reserve_elsewhere(folder: Path, size: int) -> Iterator["subprocess.Popen[str
 
 @pytest.fixture
 def own_bytes() -> int:
-    return memory_reservations.read_resident_memory(os.getpid())
+    return read_resident_memory(os.getpid())
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_what_others_reserved_and_do_not_hold_yet_is_not_free(
         free = own.reserve(5 * GB + own_bytes)
         assert free is not None
         assert free.others == 1
-        held = memory_reservations.read_resident_memory(other.pid)
+        held = read_resident_memory(other.pid)
         assert free.bytes - own_bytes == pytest.approx(4 * GB + held, abs=GB / 10)
         assert own.reserve(3 * GB + own_bytes) is None
         own.release()
