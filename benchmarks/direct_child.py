@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 
 from benchmarks.trainer_commands import SpecValues
 from shared.infra.child_process import exit_unless_child_of
-from worker.trainer.__main__ import NICENESS
+from worker.trainer.service import NICENESS
 from worker.training.baselines.scoring import score_baselines
 from worker.training.data.tokenization import TextCache
 from worker.training.run import train_run

@@ -22,8 +22,15 @@ MAX_OTHER_JOBS = 5
 def train_queued_runs(context: WorkerContext, *, preferred_run_id: str | None = None) -> None:
     """Train the preferred run, then queued runs, oldest first.
 
-    Returns when the queue is empty or the worker shuts down.
+    Returns when the queue is empty or the worker shuts down. The trainer is then left without work.
     """
+    try:
+        _train_until_empty(context, preferred_run_id)
+    finally:
+        context.trainer.end_when_idle()
+
+
+def _train_until_empty(context: WorkerContext, preferred_run_id: str | None) -> None:
     while not is_shutting_down():
         assignments = claim_runs(context, preferred_run_id)
         if not assignments:

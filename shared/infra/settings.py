@@ -196,6 +196,10 @@ class Settings(OwnerLimits, ServerLimits):
     """How often the sweeper looks."""
     stall_seconds: float = Field(300.0, gt=0)
     """A trainer that says nothing for so long is taken for stuck and killed."""
+    trainer_idle_seconds: float = Field(300.0, ge=0, le=7 * 86_400)
+    """A trainer without work ends after so long, and its memory is free; the next run starts
+    another. 0 ends it at once.
+    """
     time_limit_seconds: float = Field(86_400.0, gt=0)
     """Longest wall-clock time of one attempt at a run."""
     log_level: Annotated[

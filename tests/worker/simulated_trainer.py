@@ -39,6 +39,8 @@ class ModelTrainer:
 
     def kill(self, *_signals: object) -> None: ...
 
+    def end_when_idle(self) -> None: ...
+
     def _train(self, specs: list[dict[str, Any]]) -> Iterator[Line]:
         for step in range(1, STEPS + 1):
             for spec in specs:

@@ -23,7 +23,9 @@ from worker.trainer.process import TrainerDied
 from worker.trainer.protocol import (
     DISK_ERROR_CODE,
     DISK_FULL_CODE,
+    NOT_ENOUGH_MEMORY_CODE,
     RunCommand,
+    RunStopped,
     TrainerMessage,
     TrainerReady,
     WorkCommand,
@@ -118,7 +120,10 @@ class RunMonitor:
             return  # a run that has ended may still have messages in the pipe
         run_id, recorder = message.run_id, self._recorders[message.run_id]
         request = self._stop_requests.get(run_id)
-        if request is not None and not request.graceful:  # nothing more of it is recorded
+        # a run that waits for memory stops when it should pause
+        is_stopped = isinstance(message, RunStopped)
+        if request is not None and (is_stopped or not request.graceful):
+            # nothing more of it is recorded
             if is_last_message(message):
                 yield from self._end_runs({run_id: Stopped(request.reason)})
             return
@@ -130,12 +135,12 @@ class RunMonitor:
 
     def _attribute_failure(self, failure: Failed, recorder: RunRecorder) -> Outcome:
         """Return Died instead of a failure that another run of the stack may have caused, and
-        Unprepared for one of this machine's disk.
+        Unprepared for one of this machine's disk or memory.
 
         Such a failure counts as the run's own only when the run is trained alone.
         """
         code, stack_size = failure.reason.code, len(self._recorders)
-        if code in (DISK_ERROR_CODE, DISK_FULL_CODE):
+        if code in (DISK_ERROR_CODE, DISK_FULL_CODE, NOT_ENOUGH_MEMORY_CODE):
             return Unprepared(failure.reason.message, is_outage=code == DISK_FULL_CODE)
         self._needs_new_trainer |= code == "internal_error"
         if stack_size > 1 and code in _SHARED_FAILURE_CODES:

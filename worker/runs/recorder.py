@@ -11,6 +11,7 @@ from shared.db.metrics import Metrics, Point
 from shared.db.runs import Runs
 from shared.db.tables import Run
 from shared.domain.job_facts import TRUNCATION_WARNING
+from shared.domain.naming import format_run_title
 from shared.domain.run_evidence import HeadFit
 from shared.domain.states import Purpose
 from shared.domain.wording import choose_verb, format_count
@@ -38,6 +39,8 @@ class _PendingWrites:
     latest: dict[str, Any] = field(default_factory=dict)
     evaluations: list[_PendingEvaluation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Texts of warning events."""
     head_fit: HeadFit | None = None
 
 
@@ -59,6 +62,8 @@ class RunRecorder:
 
     def _record_event(self, event: events.RunEvent | events.BaselinesScored) -> Outcome | None:
         match event:
+            case events.MemoryShort():
+                self._pending.notes.append(_format_memory_short(event, self.assignment.run))
             case events.Started():
                 self._record_start(event)
             case events.HeadFitted():
@@ -157,7 +162,7 @@ class RunRecorder:
 
     @property
     def is_stored(self) -> bool:
-        return not self._pending.latest and not self._pending.points
+        return not (self._pending.latest or self._pending.points or self._pending.notes)
 
     def mark_stored(self) -> None:
         """Forget the pending values after their transaction was committed."""
@@ -198,6 +203,8 @@ class RunRecorder:
             job, run = assignment.job, assignment.run
             message = _format_head_fit(self._pending.head_fit, job.metric, run)
             Events(session).add(job, message, run_id=run.id)
+        for note in self._pending.notes:
+            Events(session).add(assignment.job, note, level="warn", run_id=assignment.run.id)
         for evaluation in self._pending.evaluations:
             self._add_metrics_event(session, evaluation)
 
@@ -214,6 +221,20 @@ class RunRecorder:
         }
         message = _format_evaluation(evaluation, job.metric, run)
         Events(session).add(job, message, run_id=run.id, type="metrics", data=data)
+
+
+def _format_memory_short(event: events.MemoryShort, run: Run) -> str:
+    title = format_run_title(run.purpose, run.index, run.seed)
+    needed, free = (f"{size / 1e9:.1f} GB" for size in (event.needed_bytes, event.free_bytes))
+    if event.wanted == 1:
+        return (
+            f"{title} waits for memory: it needs about {needed}, and {free} are free while other "
+            "runs are in training."
+        )
+    return (
+        f"{title} is trained with {event.stacked - 1} instead of {event.wanted - 1} others at a "
+        f"time: together they need about {needed} of memory, and {free} are free."
+    )
 
 
 def _format_head_fit(fit: HeadFit, metric: str, run: Run) -> str:

@@ -1,4 +1,4 @@
 """The trainer: a child process of a slot that imports torch and trains on command.
 
-``process`` is the slot's side, ``__main__`` the trainer's side, ``protocol`` what they exchange.
+``process`` is the slot's side, ``service`` the trainer's side, ``protocol`` what they exchange.
 """

@@ -3,7 +3,7 @@
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from worker.trainer.protocol import (
@@ -15,6 +15,9 @@ from worker.trainer.protocol import (
     WorkCommand,
     parse_command,
 )
+
+IDLE_DELAY_S = 1.0
+"""Without a command until the trainer counts as idle; runs of one job follow each other sooner."""
 
 log = logging.getLogger("evenkeel.trainer")
 
@@ -42,10 +45,20 @@ class CommandReader:
     def start_reading(self) -> None:
         threading.Thread(target=self._read_lines, name="commands", daemon=True).start()
 
-    def iterate_commands(self) -> Iterator[WorkCommand]:
-        """Yield the commands in order; wait for the next one until the input ends."""
-        while (command := self._commands.get()) is not None:
+    def iterate_commands(self, on_idle: Callable[[], object]) -> Iterator[WorkCommand]:
+        """Yield the commands in order; wait for the next one until the input ends.
+
+        ``on_idle`` is called once in each wait that is longer than a moment.
+        """
+        while (command := self._get_command(on_idle)) is not None:
             yield command
+
+    def _get_command(self, on_idle: Callable[[], object]) -> WorkCommand | None:
+        try:
+            return self._commands.get(timeout=IDLE_DELAY_S)
+        except queue.Empty:
+            on_idle()
+            return self._commands.get()
 
     def is_stopped(self, run_id: str) -> bool:
         return self._input_ended.is_set() or run_id in self._stop_requested

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import IO
 
 from shared.infra.child_process import describe_exit_code
@@ -43,24 +44,58 @@ class TrainerDied(Exception):
 class Trainer:
     """Trainer process that starts with the first command and is kept between runs.
 
-    The next ``submit_command`` replaces a dead process. The kernel kills the trainer when this
-    process dies, so it never outlives its parent.
+    The next ``submit_command`` replaces a process that has died, or was ended because it had no
+    work. The kernel kills the trainer when this process dies, so it never outlives its parent.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
+        self._idle_timer: threading.Timer | None = None
+        self._idle_lock = threading.Lock()
+        """Held while the process is ended for want of work, so that no command reaches it then."""
         self._messages: queue.SimpleQueue[TrainerMessage | None] = queue.SimpleQueue()
         self.stderr_tail = StderrTail()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that is running; None without one."""
+        return None if self._process is None else self._process.pid
 
     def submit_command(self, command: WorkCommand) -> None:
         """Send the trainer work.
 
         Raises TrainerDied if the process ends before it reads the command.
         """
-        if self._process is None or self._process.poll() is not None:
-            self._start_process()
+        with self._idle_lock:
+            self._cancel_idle_timer()
+            if self._process is None or self._process.poll() is not None:
+                self._start_process()
         self._write_command(command)
+
+    def end_when_idle(self) -> None:
+        """End the process unless a command comes within ``EVENKEEL_TRAINER_IDLE_SECONDS``."""
+        with self._idle_lock:
+            self._cancel_idle_timer()
+            if self._process is None:
+                return
+            timer = threading.Timer(self._settings.trainer_idle_seconds, self._end_idle_process)
+            timer.daemon = True
+            self._idle_timer = timer
+            timer.start()
+
+    def _cancel_idle_timer(self) -> None:
+        timer, self._idle_timer = self._idle_timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _end_idle_process(self) -> None:
+        with self._idle_lock:
+            # a timer that was cancelled, but too late, is no longer the one that is set
+            if self._idle_timer is threading.current_thread():
+                self._idle_timer = None
+                log.info("trainer_idle")
+                self.kill(signal.SIGTERM)
 
     def receive_message(self, timeout: float) -> TrainerMessage | None:
         """Return the trainer's next message, or None after ``timeout`` seconds.
@@ -98,11 +133,16 @@ class Trainer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _close_input(process)
         log.info("trainer_stopped pid=%s", process.pid)
 
     def _start_process(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
+            [
+                *(sys.executable, "-m", "worker.trainer"),
+                *("--parent", str(os.getpid())),
+                *("--reservations", str(self._settings.resolved_cache_dir / "memory")),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -136,7 +176,16 @@ class Trainer:
             process.kill()
             process.wait()
             return TrainerDied("The trainer process sent an invalid message and was killed.")
+        finally:
+            _close_input(process)
         return TrainerDied(describe_exit(code))
+
+
+def _close_input(process: "subprocess.Popen[str]") -> None:
+    """Close the pipe to a process that has ended."""
+    assert process.stdin is not None
+    with suppress(OSError):  # it may hold a command that nobody reads any more
+        process.stdin.close()
 
 
 def _build_environment() -> dict[str, str]:
@@ -171,8 +220,9 @@ def _start_reader(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage |
 def _read_messages(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:
     """Parse messages into the queue, and put None when the stream ends or cannot be parsed."""
     try:
-        for line in stream:
-            messages.put(parse_message(line))
+        with stream:
+            for line in stream:
+                messages.put(parse_message(line))
     except ValueError:  # a message that cannot be parsed
         log.exception("trainer_message_invalid")
     finally:

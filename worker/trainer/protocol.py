@@ -34,6 +34,9 @@ DISK_ERROR_CODE = "disk_error"
 DISK_FULL_CODE = "disk_full"
 """The same for a full disk, whose end the run waits for."""
 
+NOT_ENOUGH_MEMORY_CODE = "not_enough_memory"
+"""The same for memory, which another machine may have."""
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -27,6 +27,20 @@ class BaseModelUnreadable(ServiceError):
     """The base model's folder is incomplete, damaged, or not an encoder of a known family."""
 
 
+class NotEnoughMemory(ServiceError):
+    """A run needs more memory than this machine has free, with no other run to wait for."""
+
+    code = "not_enough_memory"
+
+    def __init__(self, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"The run needs about {needed_bytes / 1e9:.1f} GB of memory, and its machine has "
+            f"{max(0, free_bytes) / 1e9:.1f} GB free. Try a smaller recipe.train_batch_size or "
+            "task.max_seq_length, or free memory there.",
+            param="recipe.train_batch_size",
+        )
+
+
 def build_stop_check(run_id: str, should_stop: Callable[[], bool]) -> Callable[[], None]:
     """Build a function that raises StopRequested once ``should_stop`` returns true."""
 

@@ -1,6 +1,7 @@
 """Events of a run: Started, then Step and Evaluation events, then Finished or Paused.
 
-A run whose head is fitted first reports HeadFitted before its first step. Events are plain data;
+A run that waits for memory reports MemoryShort before it starts, and one whose head is fitted
+first HeadFitted before its first step. Events are plain data;
 the caller records them.
 """
 
@@ -15,6 +16,20 @@ from shared.metrics.run_result import AverageResult, SplitResult
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class MemoryShort(_Event):
+    """There is too little free memory: the run waits for others, or its stack is smaller."""
+
+    type: Literal["memory_short"] = "memory_short"
+    needed_bytes: int
+    """Estimated peak of the trainer with this run, or with the whole stack."""
+    free_bytes: int
+    """What the trainer may use at present."""
+    wanted: int = 1
+    """Runs that were to be trained side by side."""
+    stacked: int = 1
+    """Runs that are trained side by side instead; equal to ``wanted`` if the run waits."""
 
 
 class Started(_Event):
@@ -114,4 +129,4 @@ class BaselinesScored(_Event):
     """Number of training rows that the models were fitted on."""
 
 
-RunEvent = Started | HeadFitted | Step | Evaluation | Finished | Paused
+RunEvent = MemoryShort | Started | HeadFitted | Step | Evaluation | Finished | Paused

@@ -23,6 +23,8 @@ from worker.training.evaluation import EvaluationResult, evaluate_split
 from worker.training.events import HeadFitted, RunEvent, Started
 from worker.training.loop import TrainingPlan, TrainingSetup, train
 from worker.training.malloc import keep_freed_memory
+from worker.training.memory_gate import wait_for_memory
+from worker.training.memory_reservations import MemoryReservations
 from worker.training.model.checkpoint import create_best_checkpoint
 from worker.training.model.forward import Forward
 from worker.training.model.precision import create_compute_weights
@@ -39,14 +41,16 @@ def train_run(
     should_stop: Callable[[], bool],
     cache: TextCache | None = None,
     should_pause: Callable[[], bool] = lambda: False,
+    memory: MemoryReservations | None = None,
 ) -> Iterator[RunEvent]:
     """Train one seed of one job and write its artifacts to ``spec.output``.
 
     If ``should_pause`` is true after a step, the run pauses as at a ``stop_step``. ``cache`` keeps
-    tokenized files between runs and does not affect the result.
+    tokenized files between runs and does not affect the result. With ``memory`` the run waits until
+    there is enough.
 
     Raise StopRequested within one batch of ``should_stop`` being true, TrainingDiverged,
-    BaseModelUnreadable, and InvalidValue if the data do not fit the task.
+    BaseModelUnreadable, NotEnoughMemory, and InvalidValue if the data do not fit the task.
     """
     check_stop = build_stop_check(spec.run_id, should_stop)
     check_stop()
@@ -55,6 +59,7 @@ def train_run(
     cache = cache or TextCache()
     splits = apply_soft_labels(spec, load_splits(spec, cache, check_stop), cache, check_stop)
     scoring = Scoring(spec.task, spec.metric)
+    yield from wait_for_memory(spec, splits, memory, check_stop, should_pause)
     prepared = prepare_network(spec, splits, check_stop)
     splits = prepared.vocabulary.renumber_splits(splits)
     setup = _build_setup(spec, splits, prepared)

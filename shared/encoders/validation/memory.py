@@ -1,4 +1,7 @@
-"""Estimate of the memory that a trainer needs for a model, before anything is loaded."""
+"""Bound on the memory that a trainer needs for a model, before its rows are known.
+
+``shared.encoders.training_memory`` estimates the peak of a run.
+"""
 
 from collections.abc import Mapping
 

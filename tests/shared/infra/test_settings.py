@@ -51,6 +51,7 @@ INVALID: dict[str, tuple[str, ...]] = {
         ("event_streams", "owner_event_streams", "worker_slots", "cores"), ("few", "0", "10001")
     ),
     "gpus": ("all", "-1", "65"),
+    "trainer_idle_seconds": ("never", "-1", "inf", "nan"),
     "allowed_hosts": ("http://example.com", "a/b", "a b"),
     "connections": ("many", "15", "60001"),
     "connections_per_address": ("many", "7", "60001"),

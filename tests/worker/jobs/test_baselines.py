@@ -80,6 +80,8 @@ class ScriptedTrainer:
 
     def kill(self) -> None: ...
 
+    def end_when_idle(self) -> None: ...
+
 
 @pytest.fixture
 def context(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor, nn
 from transformers.utils.generic import ModelOutput
 
-from worker.training.baselines.linear import Array
+from worker.training.baselines.rows import Array
 from worker.training.data.batches import iterate_batches_by_length
 from worker.training.data.tokenization import EncodedText
 

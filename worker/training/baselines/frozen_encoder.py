@@ -13,7 +13,7 @@ from worker.training.baselines.features import (
     compute_frozen_states,
     scale_to_length_one,
 )
-from worker.training.baselines.linear import Array
+from worker.training.baselines.rows import Array
 from worker.training.data.split import Split
 from worker.training.data.tokenization import EncodedText, encode_examples
 from worker.training.data.tokenizer import load_tokenizer

@@ -12,10 +12,9 @@ random.
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
@@ -24,18 +23,20 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 
 from shared.domain.task import TaskType
+from worker.training.baselines.rows import (
+    FOLDS,
+    MAX_SELECTION_OUTPUTS,
+    MAX_SELECTION_ROWS,
+    Array,
+    assign_folds,
+    downsample_rows,
+)
 
-Array = npt.NDArray[Any]  # of text, numbers or label indices; numpy has no common type for these
 ScoreFunction = Callable[[Array, Array], float | None]
 """The task's metric of targets and predictions; larger is better, None is undefined."""
 INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 VIEW_INVERSE_PENALTY = 1.0
 """Inverse penalty of the models that choose a view: one fit per fold, so that views are cheap."""
-FOLDS = 3
-MAX_SELECTION_ROWS = 2_000
-"""Maximum of rows used to choose C; the model itself is fitted on all rows."""
-MAX_SELECTION_OUTPUTS = 100
-"""Maximum of labels for which C is chosen; with more, 18 fits would take minutes, and C is 1."""
 MAX_ITERATIONS = 200
 
 
@@ -177,27 +178,3 @@ def count_outputs(targets: Array, task_type: TaskType) -> int:
             return int(targets.shape[1])
         case TaskType.SINGLE_LABEL:
             return len(np.unique(targets))
-
-
-def assign_folds(targets: Array) -> Array:
-    """Return the fold of each row.
-
-    Rows are sorted by target and dealt out in turn, so that every fold has its share of each
-    label.
-    """
-    folds = np.empty(len(targets), dtype=int)
-    folds[_sort_by_target(targets)] = np.arange(len(targets)) % FOLDS
-    return folds
-
-
-def downsample_rows(targets: Array, max_rows: int) -> Array:
-    """Return at most ``max_rows`` row numbers, ascending, with the targets' distribution kept."""
-    order = _sort_by_target(targets)
-    if len(order) > max_rows:
-        order = order[np.linspace(0, len(order) - 1, max_rows).round().astype(int)]
-    return np.sort(order)
-
-
-def _sort_by_target(targets: Array) -> Array:
-    """Return row numbers sorted by target, stably."""
-    return np.lexsort(targets.reshape(len(targets), -1).T)

@@ -26,26 +26,25 @@ from shared.metrics import Scoring
 from worker.training.baselines.features import TfIdfFeatures
 from worker.training.baselines.frozen_encoder import FrozenEncoder, Views
 from worker.training.baselines.linear import (
-    Array,
     Features,
     LinearModel,
     choose_view,
-    downsample_rows,
     fit_linear_model,
 )
+from worker.training.baselines.rows import (
+    Array,
+    build_linear_targets,
+    count_task_outputs,
+    downsample_rows,
+    get_max_rows,
+)
 from worker.training.data.split import Split, Splits, load_splits
-from worker.training.data.targets import build_targets
 from worker.training.data.tokenization import TextCache
 from worker.training.errors import build_stop_check
 from worker.training.events import BaselinesScored
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 
-MAX_ROWS = 10_000
-"""Maximum of training rows to fit on; the probe then costs less than a tenth of 320 steps."""
-MAX_TARGETS = 1_000_000
-"""Maximum of rows times outputs: many labels mean fewer rows, but at least ``MIN_ROWS``."""
-MIN_ROWS = 2_000
 MAX_FEATURES = 50_000
 """Maximum of word features."""
 MAX_COEFFICIENTS = 2_000_000
@@ -146,7 +145,7 @@ def _score_fold(
     """Return the scores of the baselines, by name and split."""
     task = scorer.scoring.task
     is_regression = task.type is TaskType.REGRESSION
-    max_features = min(MAX_FEATURES, MAX_COEFFICIENTS // _count_outputs(task))
+    max_features = min(MAX_FEATURES, MAX_COEFFICIENTS // count_task_outputs(task))
     scores = {
         "tfidf_ridge" if is_regression else "tfidf_logistic_regression": scorer.score_model(
             lambda: TfIdfFeatures(max_features), lambda split: {"words": get_texts(split)}
@@ -162,27 +161,10 @@ def _score_fold(
     return scores
 
 
-def get_max_rows(task: Task) -> int:
-    """Return on how many training rows at most a linear model is fitted."""
-    return max(MIN_ROWS, min(MAX_ROWS, MAX_TARGETS // _count_outputs(task)))
-
-
-def _count_outputs(task: Task) -> int:
-    return 1 if task.type is TaskType.REGRESSION else len(task.label_names)
-
-
 def _average_scores(scores: Sequence[float | None]) -> float | None:
     """Return the mean score, or None if one of them is undefined."""
     defined = [score for score in scores if score is not None]
     return sum(defined) / len(defined) if len(defined) == len(scores) else None
-
-
-def build_linear_targets(split: Split, task: Task) -> Array:
-    """Return the split's labels in the form that ``fit_linear_model`` takes."""
-    labels = split.list_labels()
-    if task.type is not TaskType.MULTI_LABEL:
-        return np.asarray(labels)
-    return np.asarray(build_targets(labels, len(task.label_names)).int().numpy())
 
 
 def _to_labels(targets: Array) -> list[Label]:

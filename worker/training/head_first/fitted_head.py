@@ -23,8 +23,7 @@ from transformers import PreTrainedModel
 from shared.domain.run_evidence import HeadFit
 from shared.metrics import Scoring
 from shared.recipe import Recipe
-from worker.training.baselines.linear import downsample_rows
-from worker.training.baselines.scoring import build_linear_targets, get_max_rows
+from worker.training.baselines.rows import build_linear_targets, downsample_rows, get_max_rows
 from worker.training.data.split import Split, Splits
 from worker.training.evaluation import decode_logits
 from worker.training.head_first.inputs import compute_head_inputs, measure_input_noise

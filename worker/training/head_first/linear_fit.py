@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shared.domain.task import TaskType
-from worker.training.baselines.linear import (
+from worker.training.baselines.rows import (
     FOLDS,
     MAX_SELECTION_OUTPUTS,
     MAX_SELECTION_ROWS,

@@ -12,6 +12,8 @@ from worker.training.data.tokenization import TextCache
 from worker.training.errors import StopRequested, TrainingDiverged, build_stop_check
 from worker.training.events import HeadFitted, RunEvent
 from worker.training.malloc import keep_freed_memory
+from worker.training.memory_gate import choose_stack_for_memory, wait_for_memory
+from worker.training.memory_reservations import MemoryReservations
 from worker.training.multi_seed.compatibility import can_stack
 from worker.training.multi_seed.evaluation import evaluate_stack
 from worker.training.multi_seed.layers import NotStackable
@@ -38,6 +40,7 @@ def train_runs(
     *,
     stack_size: int | None = None,
     compiled: bool = False,
+    memory: MemoryReservations | None = None,
 ) -> Iterator[TaggedEvent]:
     """Train runs, compatible ones side by side, and yield each run's events with its id.
 
@@ -48,9 +51,10 @@ def train_runs(
 
     ``stack_size`` limits how many runs are trained side by side. None chooses it by device, family
     and free memory; on a CPU it is 1. ``compiled`` compiles the blocks of a stack with torch, which
-    takes about a minute at first and changes results by rounding.
+    takes about a minute at first and changes results by rounding. ``memory`` bounds what is trained
+    on a CPU at a time.
     """
-    trainer = _GroupTrainer(is_stopped, cache or TextCache(), compiled=compiled)
+    trainer = _GroupTrainer(is_stopped, cache or TextCache(), memory, compiled=compiled)
     for group in _group_compatible_runs(specs):
         on_gpu = group[0].device.startswith("cuda")
         if len(group) == 1 or stack_size == 1 or (stack_size is None and not on_gpu):
@@ -81,15 +85,22 @@ class _GroupTrainer:
     """Trainer of compatible runs: one after the other, or side by side in stacks."""
 
     def __init__(
-        self, is_stopped: Callable[[str], bool], cache: TextCache, *, compiled: bool
+        self,
+        is_stopped: Callable[[str], bool],
+        cache: TextCache,
+        memory: MemoryReservations | None,
+        *,
+        compiled: bool,
     ) -> None:
         self._is_stopped = is_stopped
         self._cache = cache
+        self._memory = memory
         self._compiled = compiled
 
     def train_alone(self, spec: RunSpec) -> Iterator[TaggedEvent]:
         try:
-            for event in train_run(spec, partial(self._is_stopped, spec.run_id), self._cache):
+            is_stopped = partial(self._is_stopped, spec.run_id)
+            for event in train_run(spec, is_stopped, self._cache, memory=self._memory):
                 yield spec.run_id, event
         except Exception as error:  # noqa: BLE001 (a failing run must not end the others)
             yield spec.run_id, error
@@ -105,7 +116,12 @@ class _GroupTrainer:
             splits = load_splits(specs[0], self._cache, check_stop)
             splits = apply_soft_labels(specs[0], splits, self._cache, check_stop)
             seeds = [SeedRun(spec, splits) for spec in specs]
-            stack_size = stack_size or self._choose_stack_size(seeds, splits)
+            wanted = min(stack_size or self._choose_stack_size(seeds, splits), len(seeds))
+            stack_size = choose_stack_for_memory(specs[0], splits, self._memory, wanted)
+            for event in wait_for_memory(
+                specs[0], splits, self._memory, check_stop, stacked=stack_size, wanted=wanted
+            ):
+                yield specs[0].run_id, event
         except NotStackable:
             for spec in specs:
                 yield from self.train_alone(spec)

@@ -13,16 +13,18 @@ from shared.domain.task import TaskType
 from tests.worker.training.runs import never_stop
 from worker.training.baselines import linear
 from worker.training.baselines.linear import (
-    FOLDS,
     INVERSE_PENALTIES,
-    MAX_SELECTION_OUTPUTS,
-    Array,
     LinearModel,
     ScoreFunction,
-    assign_folds,
     choose_view,
-    downsample_rows,
     fit_linear_model,
+)
+from worker.training.baselines.rows import (
+    FOLDS,
+    MAX_SELECTION_OUTPUTS,
+    Array,
+    assign_folds,
+    downsample_rows,
 )
 
 

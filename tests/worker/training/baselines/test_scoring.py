@@ -28,9 +28,9 @@ from worker.training.baselines import scoring
 from worker.training.baselines.features import TfIdfFeatures
 from worker.training.baselines.frozen_encoder import FrozenEncoder
 from worker.training.baselines.linear import fit_linear_model
+from worker.training.baselines.rows import build_linear_targets
 from worker.training.baselines.scoring import (
     BaselineScorer,
-    build_linear_targets,
     get_texts,
     score_baselines,
 )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.domain.task import Task, TaskType
 from tests.worker.training.runs import make_task, never_stop
-from worker.training.baselines.linear import Array
+from worker.training.baselines.rows import Array
 from worker.training.data.targets import build_targets
 from worker.training.errors import StopRequested
 from worker.training.head_first.linear_fit import (
