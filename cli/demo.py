@@ -22,7 +22,7 @@ from rich.markup import escape
 
 from cli.api_models import Comparison
 from cli.client import Client
-from cli.demo_dataset import write_dataset
+from shared.datasets.sample_dataset import write_dataset
 from cli.errors import JOB_DID_NOT_SUCCEED, CliError, Interrupted
 from cli.follow import follow_jobs
 from cli.job_request import TrainOptions, build_job_request

@@ -46,10 +46,10 @@ class _Refused(Exception):
 class RequestGuard:
     """Middleware that checks access, URL, body size and JSON before a body is parsed."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, access: AccessControl) -> None:
         self._app = app
         self._settings = settings
-        self._access = AccessControl(settings)
+        self._access = access
         self._paths = ServedPaths()
         self._uploads = BodySlots(MAX_CONCURRENT_UPLOADS, SLOT_WAIT_S)
         self._large_bodies = BodySlots(MAX_CONCURRENT_LARGE_BODIES, SLOT_WAIT_S)

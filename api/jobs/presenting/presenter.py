@@ -40,6 +40,19 @@ def present_job(session: Session, job: Job, now: int) -> JobObject:
     )
 
 
+def present_jobs(session: Session, jobs: Sequence[Job]) -> list[JobObject]:
+    """Return several jobs, read with one statement each for counts and scores."""
+    job_ids = [job.id for job in jobs]
+    counts, runs = count_runs_by_state(session, job_ids), list_scored_runs(session, job_ids)
+    now = get_presentation_time()
+    return [
+        build_job_object(
+            job, [count for count in counts if count.job_id == job.id], runs[job.id], now
+        )
+        for job in jobs
+    ]
+
+
 def build_job_object(
     job: Job,
     counts: Sequence[StateCount],

@@ -1,4 +1,4 @@
-"""The demo's data set: which area of the standard library does a docstring's sentence come from?
+"""The sample data set, also the demo's: which area of the standard library does a docstring's sentence come from?
 
 Every machine with Python has these sentences by many authors, so the demo needs no download. They
 are the first sentences of docstrings, read from the library's source with ``ast`` (nothing is
