@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.jobs.presenting.hyperparameters import build_hyperparameters
 from api.jobs.schemas import JobObject, Progress, RunsSummary
-from api.reports.service import summarize_report
+from api.reports.summary import summarize_report
 from shared.db.counts import StateCount, count_runs_by_state
 from shared.db.queue_turns import count_runs_ahead
 from shared.db.run_scores import ScoredRun, list_scored_runs
