@@ -54,6 +54,8 @@ class Visitor:
         answer = page.goto(self.url + path, wait_until="domcontentloaded")
         assert answer is not None
         assert answer.status == status, (path, answer.status)
+        if status >= 400:  # the browser notes the answer that was asked for
+            self.errors.clear()
         return page
 
     def close(self) -> None:
