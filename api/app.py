@@ -12,12 +12,12 @@ from fastapi_offline import FastAPIOffline
 from starlette.formparsers import MultiPartParser
 
 from api import errors
+from api.access.control import AccessControl
 from api.classifications.routes import router as classifications
 from api.comparisons.routes import router as comparisons
 from api.dependencies import create_services
 from api.files.routes import router as files
 from api.health.routes import router as health
-from api.home.routes import router as home
 from api.jobs.action_routes import router as job_actions
 from api.jobs.model_resolver import ModelResolver
 from api.jobs.routes import router as jobs
@@ -29,6 +29,8 @@ from api.openapi import document
 from api.openapi.document import get_operation_id
 from api.openapi.service_metadata import get_version
 from api.operations.routes import router as operations
+from api.pages import assets, error_pages
+from api.pages.screens import list_routers
 from api.recipes.routes import router as recipes
 from api.reports.routes import router as reports
 from api.runs.routes import router as runs
@@ -60,10 +62,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(check_query_parameters)])
     app.include_router(health)
-    app.include_router(home)
+    for router in (assets.router, *list_routers()):
+        app.include_router(router, include_in_schema=False)  # for people; the API begins at /v1
     errors.install_error_handlers(app)
+    error_pages.install_page_of_unexpected_errors(app)
     document.install_openapi(app, app_settings)
-    app.add_middleware(RequestGuard, settings=app_settings)
+    app.state.access = AccessControl(app_settings)
+    app.add_middleware(RequestGuard, settings=app_settings, access=app.state.access)
+    app.add_middleware(error_pages.ErrorPages)
     app.add_middleware(RequestIdMiddleware)
     return app
 

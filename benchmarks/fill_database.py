@@ -28,7 +28,7 @@ from api.app import create_app
 from benchmarks.database_jobs import RowFactory
 from benchmarks.database_rows import Row, Template
 from benchmarks.database_runs import EVALUATIONS
-from cli.demo_dataset import write_dataset
+from shared.datasets.sample_dataset import write_dataset
 from shared.db.migrate import apply_migrations
 from shared.db.runs import Runs
 from shared.db.session import Database

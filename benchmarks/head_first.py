@@ -21,7 +21,7 @@ from rich.console import Console
 
 from benchmarks.glue import TASKS, get_glue_folder, write_subset
 from benchmarks.head_first_page import CaseScores, RunScores, write_page
-from cli.demo_dataset import write_dataset
+from shared.datasets.sample_dataset import write_dataset
 from shared.domain.task import SplitRequest, Task, TaskType
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.recipe import Precision, Recipe, RecipeRequest, resolve_recipe

@@ -20,7 +20,7 @@ from benchmarks.results import Result, Table, format_verdict
 from benchmarks.simulated_training import STEPS, TRAINING_RUNS, run_trainers, simulate_training
 from benchmarks.speed_page import publish_result
 from cli.client import Client
-from cli.demo_dataset import write_dataset
+from shared.datasets.sample_dataset import write_dataset
 from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Job

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from cli.client import Client
-from cli.demo_dataset import write_dataset
+from shared.datasets.sample_dataset import write_dataset
 from shared.db.session import Database
 from shared.db.tables import Job, Model
 from shared.domain.task import Task

@@ -100,6 +100,14 @@ class KeyDirectory:
         if record is not None:
             require_usable(record)
 
+    async def find_key_by_digest(self, prefix: str, digest: str) -> KeyRecord | None:
+        """Return the record of a key that was given earlier, also of one that may no longer be
+        used.
+        """
+        record = (await self.get_snapshot()).records.get(prefix)
+        is_same = record is not None and hmac.compare_digest(record.hash, digest)
+        return record if is_same else None
+
     async def get_snapshot(self, max_age_s: float = RELOAD_INTERVAL_S) -> KeySnapshot:
         """Return a snapshot that is at most ``max_age_s`` old.
 

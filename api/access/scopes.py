@@ -2,6 +2,7 @@
 
 import re
 
+from api.access.page_paths import SIGN_IN_PATH, SIGN_OUT_PATH, is_page_path
 from shared.domain.api_keys import Scope
 
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -14,6 +15,9 @@ def get_needed_scope(method: str, path: str) -> Scope:
 
     No operation is closed to a key that may submit; ``GET /v1/queue`` tells an administrator more.
     """
+    if is_page_path(path):
+        is_open = method in _READING_METHODS or path in (SIGN_IN_PATH, SIGN_OUT_PATH)
+        return Scope.READ if is_open else Scope.SUBMIT
     if method in _READING_METHODS or (method == "POST" and _READING_POSTS.fullmatch(path)):
         return Scope.READ
     return Scope.SUBMIT

@@ -22,7 +22,7 @@ from api.pagination import Listing, build_listing
 from api.path_parameters import JobIdPath
 from api.unknown_params import METADATA_PARAMETER, read_metadata_filter
 from shared.db.deliveries import Deliveries
-from shared.db.events import EVENT_ID_PATTERN, Events
+from shared.db.events import EVENT_ID_PATTERN
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics
 from shared.db.models import Checkpoints
@@ -172,10 +172,8 @@ def _require_no_cursor(page: PageRequest) -> None:
 
 
 def _list_event_page(services: AppServices, job_id: str, page: PageRequest) -> Listing[EventObject]:
-    with services.database.read() as session:
-        Jobs(session).get(job_id, services.owner_id)
-        events, has_more = Events(session).list_page(job_id, page)
-    return build_listing([EventObject.from_row(event) for event in events], has_more)
+    events, has_more = service.list_events(services, job_id, page)
+    return build_listing(events, has_more)
 
 
 @router.get("/{job_id}/checkpoints", responses=document_errors(JobNotFound))

@@ -7,16 +7,16 @@ from sqlalchemy.orm import Session
 
 from api.blob_deletion import delete_blobs
 from api.dependencies import AppServices
-from api.jobs.presenting.presenter import build_job_object, get_presentation_time, present_job
+from api.jobs.event_schemas import EventObject
+from api.jobs.presenting.presenter import get_presentation_time, present_job, present_jobs
 from api.jobs.schemas import JobObject
 from api.jobs.waiting import wait_while
-from shared.db.counts import count_runs_by_state
 from shared.db.events import JOB_CANCELLED_MESSAGE, Events
+from shared.db.job_search import JobSearch, find_jobs, list_models_of_jobs
 from shared.db.jobs import JOB_ADVANCE, Jobs
 from shared.db.models import Checkpoints, Models
 from shared.db.pagination import PageRequest
 from shared.db.run_requests import RunRequests, lock_runs
-from shared.db.run_scores import list_scored_runs
 from shared.db.runs import Runs
 from shared.db.session import notify_after_commit
 from shared.db.tables import Job
@@ -47,18 +47,32 @@ def list_jobs(
     """Return a page of jobs, and whether more follow; ``metadata`` None: jobs without any."""
     with services.database.read() as session:
         jobs, has_more = Jobs(session).list_page(services.owner_id, page, metadata)
-        job_ids = [job.id for job in jobs]
-        counts, runs = count_runs_by_state(session, job_ids), list_scored_runs(session, job_ids)
-    now = get_presentation_time()
-    return [
-        build_job_object(
-            job,
-            [count for count in counts if count.job_id == job.id],
-            runs[job.id],
-            now,
-        )
-        for job in jobs
-    ], has_more
+        return present_jobs(session, jobs), has_more
+
+
+def search_jobs(
+    services: AppServices, search: JobSearch, *, offset: int, limit: int
+) -> tuple[Sequence[JobObject], int]:
+    """Return some of the jobs that the search finds, and how many it finds in all."""
+    with services.database.read() as session:
+        jobs, total = find_jobs(session, services.owner_id, search, offset=offset, limit=limit)
+        return present_jobs(session, jobs), total
+
+
+def list_used_models(services: AppServices) -> Sequence[str]:
+    """List the models of the caller's jobs, by name."""
+    with services.database.read() as session:
+        return list_models_of_jobs(session, services.owner_id)
+
+
+def list_events(
+    services: AppServices, job_id: str, page: PageRequest
+) -> tuple[list[EventObject], bool]:
+    """Return a page of the job's events, and whether more follow. Raises JobNotFound."""
+    with services.database.read() as session:
+        Jobs(session).get(job_id, services.owner_id)
+        events, has_more = Events(session).list_page(job_id, page)
+    return [EventObject.from_row(event) for event in events], has_more
 
 
 def cancel_job(services: AppServices, job_id: str) -> JobObject:

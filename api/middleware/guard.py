@@ -44,10 +44,10 @@ class _Refused(Exception):
 class RequestGuard:
     """Middleware that checks access, URL, body size and JSON before a body is parsed."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, access: AccessControl) -> None:
         self._app = app
         self._settings = settings
-        self._access = AccessControl(settings)
+        self._access = access
         self._paths = ServedPaths()
         self._pacer = RequestPacer()
         self._uploads = make_upload_turns()

@@ -8,28 +8,18 @@ from fastapi import APIRouter, Query
 
 from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
+from api.operations.queue import read_queue
 from api.operations.schemas import (
     ModelUsage,
     Queue,
     StorageUsage,
     StoredItem,
-    TrainingRun,
     Usage,
-    WorkerObject,
 )
 from shared.db import usage as usage_rows
-from shared.db.queue import (
-    count_queue,
-    list_busy_slots,
-    list_runs_in_training,
-)
 from shared.db.storage_sizes import list_stored_items
-from shared.db.tables import Worker
-from shared.db.workers import Workers
-from shared.domain.api_keys import Scope
 from shared.domain.errors import InvalidValue, ServiceUnavailable
 from shared.domain.limit_errors import ServiceBusy
-from shared.infra.broker import BrokerUnreachable
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 DEFAULT_PERIOD_S = 30 * 24 * 3600
@@ -58,26 +48,7 @@ def queue(services: ServicesDep) -> Queue:
     """Return the number of your waiting runs, your runs in training, and, to a key with the scope
     `admin`, the load of the installation and its workers.
     """
-    owner_id, is_admin = services.owner_id, services.caller.scope.allows(Scope.ADMIN)
-    with services.database.read() as session:
-        counts = count_queue(session, owner_id)
-        own = Queue(
-            depth=counts.waiting,
-            paused=counts.paused,
-            running=[
-                TrainingRun(**run._asdict()) for run in list_runs_in_training(session, owner_id)
-            ],
-        )
-        if not is_admin:
-            return own
-        busy_slots, workers = list_busy_slots(session), Workers(session).list_live()
-    return own.model_copy(
-        update={
-            "total_depth": counts.total_waiting,
-            "messages": _count_messages(services),
-            "workers": [_build_worker_object(worker, busy_slots) for worker in workers],
-        }
-    )
+    return read_queue(services, with_messages=True)
 
 
 @router.get("/usage", summary="Summarize usage", responses=document_errors(InvalidValue))
@@ -147,22 +118,3 @@ def _resolve_period(start_time: int | None, end_time: int | None) -> tuple[int, 
     if start >= end:
         raise InvalidValue("start_time must be before end_time.", param="start_time")
     return start, end
-
-
-def _count_messages(services: AppServices) -> int | None:
-    try:
-        return services.job_queue.count_messages()
-    except BrokerUnreachable:
-        return None
-
-
-def _build_worker_object(worker: Worker, busy_slots: Sequence[str]) -> WorkerObject:
-    return WorkerObject(
-        name=worker.name,
-        host=worker.host,
-        slots=worker.slots,
-        busy=sum(slot.rpartition(":")[0] == worker.host for slot in busy_slots),
-        devices=list(worker.devices),
-        started_at=int(worker.started_at),
-        last_beat=int(worker.last_beat),
-    )

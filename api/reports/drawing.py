@@ -60,8 +60,7 @@ async def respond_with_page(
     Callers of one page share the drawing. Raises ServiceBusy while other reports are drawn, and
     ServiceUnavailable if the child process fails.
     """
-    name = f"{services.owner_id}/{source.subject_id}.{source.format}"
-    body = await services.page_flight.get(name, lambda: _get_page(services, source, name))
+    body = await get_page(services, source)
     is_page = source.format == "html"
     response = Response(
         body,
@@ -69,6 +68,12 @@ async def respond_with_page(
         headers=PAGE_HEADERS if is_page else None,
     )
     return add_etag(response, compute_etag(body), if_none_match)
+
+
+async def get_page(services: AppServices, source: PageSource) -> bytes:
+    """Return a page, a picture or figures. Raises as ``respond_with_page`` does."""
+    name = f"{services.owner_id}/{source.subject_id}.{source.format}"
+    return await services.page_flight.get(name, lambda: _get_page(services, source, name))
 
 
 def _get_page(services: AppServices, source: PageSource, name: str) -> bytes:

@@ -4,6 +4,7 @@ The JavaScript engine that draws the figures takes a few hundred megabytes, whic
 the process ends.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from pydantic import TypeAdapter
 from shared.infra.child_process import build_module_command
 from shared.report.comparison import Comparison
 from shared.report.page import JobSection, render_report, render_summary_png
+from shared.report.page.inline_figures import draw_figures
 
 RENDER_TIMEOUT_S = 60
-PageFormat = Literal["html", "png"]
+PageFormat = Literal["html", "png", "figures"]
+"""``figures`` are SVG documents by section, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def draw_in_child(drawing: bytes, environment: Mapping[str, str]) -> bytes:
 def draw(drawing: Drawing) -> bytes:
     if drawing.format == "png":
         return render_summary_png([(job.title, job.report) for job in drawing.sections])
+    if drawing.format == "figures":
+        return json.dumps(draw_figures(drawing.sections)).encode()
     return render_report(drawing.sections, drawing.comparison).encode()
 
 

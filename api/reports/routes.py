@@ -2,22 +2,18 @@
 
 import csv
 import io
-from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy.orm import Session
 
-from api.dependencies import AppServices, ServicesDep
+from api.dependencies import ServicesDep
 from api.errors import document_errors
 from api.etag import IfNoneMatchHeader
 from api.path_parameters import JobIdPath
-from api.reports.drawing import UNCHANGED_PAGE, PageSource, respond_with_page
-from api.reports.page_process import Drawing, PageFormat
-from api.reports.sections import read_section
+from api.reports.drawing import UNCHANGED_PAGE, respond_with_page
+from api.reports.service import build_source
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
-from shared.db.tables import Job
 from shared.domain.errors import JobNotFound, ServiceUnavailable
 from shared.domain.limit_errors import ServiceBusy
 from shared.report import StabilityReport
@@ -80,7 +76,7 @@ async def stability_html(
     It needs only the job's rows, so it outlives the files and the models. The page of an ended job
     is drawn once; while runs are open, it may be a few seconds old.
     """
-    return await respond_with_page(services, _build_source(services, job_id, "html"), if_none_match)
+    return await respond_with_page(services, build_source(services, job_id, "html"), if_none_match)
 
 
 @router.get(
@@ -95,14 +91,4 @@ async def stability_png(
     services: ServicesDep, job_id: JobIdPath, if_none_match: IfNoneMatchHeader = None
 ) -> Response:
     """Return the figure of every seed's score as a PNG, kept like the page."""
-    return await respond_with_page(services, _build_source(services, job_id, "png"), if_none_match)
-
-
-def _build_source(services: AppServices, job_id: str, page_format: PageFormat) -> PageSource:
-    def read_jobs(session: Session) -> Sequence[Job]:
-        return [Jobs(session).get(job_id, services.owner_id)]
-
-    def read_drawing(session: Session, jobs: Sequence[Job]) -> Drawing:
-        return Drawing([read_section(session, job) for job in jobs], format=page_format)
-
-    return PageSource(job_id, page_format, read_jobs, read_drawing)
+    return await respond_with_page(services, build_source(services, job_id, "png"), if_none_match)

@@ -18,7 +18,12 @@ from shared.report.page import JobSection
 
 
 def read_section(
-    session: Session, job: Job, *, title: str | None = None, metric: str | None = None
+    session: Session,
+    job: Job,
+    *,
+    title: str | None = None,
+    metric: str | None = None,
+    with_curves: bool = True,
 ) -> JobSection:
     """Read the section of a job. Its title is the preset and its metric the job's own, unless
     others are given.
@@ -32,7 +37,7 @@ def read_section(
         report=report,
         recipe=dump_stored(recipe),
         facts=describe_job(job, runs, report, _list_filenames(session, job)),
-        curves=_read_curves(session, runs, report.metric, name),
+        curves=_read_curves(session, runs, report.metric, name) if with_curves else (),
     )
 
 

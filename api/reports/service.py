@@ -1,24 +1,32 @@
-"""The short form of a report that is part of a job object."""
+"""What the report of a job is made of, and its parts for the page of the job."""
 
-from shared.report import StabilityReport
+from collections.abc import Sequence
 
-REPORT_DETAIL_FIELDS = {
-    "best_of_n",
-    "confusion_matrix",
-    "diagnosis",
-    "early_discard",
-    "job_id",
-    "learning_curve",
-    "more_seeds",
-    "object",
-    "per_class",
-    "pilots",
-    "runs",
-    "variance",
-}
-"""Fields that only the whole report has."""
+from sqlalchemy.orm import Session
+
+from api.dependencies import AppServices
+from api.reports.drawing import PageSource
+from api.reports.page_process import Drawing, PageFormat
+from api.reports.sections import read_section
+from shared.db.jobs import Jobs
+from shared.db.tables import Job
+from shared.report.page import JobSection
 
 
-def summarize_report(report: StabilityReport) -> dict[str, object]:
-    """Return the report without runs and detailed statistics: lists have many jobs."""
-    return report.model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)
+def get_section(services: AppServices, job_id: str) -> JobSection:
+    """Return what the page of a job shows of its report, without curves. Raises JobNotFound."""
+    with services.database.read() as session:
+        job = Jobs(session).get(job_id, services.owner_id)
+        return read_section(session, job, with_curves=False)
+
+
+def build_source(services: AppServices, job_id: str, page_format: PageFormat) -> PageSource:
+    """Return what the report of a job is made of. Reading raises JobNotFound."""
+
+    def read_jobs(session: Session) -> Sequence[Job]:
+        return [Jobs(session).get(job_id, services.owner_id)]
+
+    def read_drawing(session: Session, jobs: Sequence[Job]) -> Drawing:
+        return Drawing([read_section(session, job) for job in jobs], format=page_format)
+
+    return PageSource(job_id, page_format, read_jobs, read_drawing)

@@ -65,10 +65,7 @@ def list_runs(
     services: ServicesDep, job_id: JobIdPath, purpose: PurposeQuery = "main"
 ) -> Listing[RunObject]:
     """List all runs of the job, by index."""
-    with services.database.read() as session:
-        job = Jobs(session).get(job_id, services.owner_id)
-        runs = Runs(session).list_by_job(job_id, purpose=purpose)
-    return build_listing([RunObject.from_row(run, job) for run in runs])
+    return build_listing(service.list_runs(services, job_id, purpose))
 
 
 @router.get("/{run_id}", responses=document_errors(JobNotFound, RunNotFound))
@@ -94,10 +91,7 @@ def run_logs(
     The log is stored when an attempt ends; until then the response is empty. Runs that are trained
     together share a process and therefore a log.
     """
-    with services.database.read() as session:
-        Jobs(session).get(job_id, services.owner_id)
-        latest = Runs(session).get(job_id, run_id).attempt
-    return PlainTextResponse(service.read_run_log(services, run_id, attempt or latest))
+    return PlainTextResponse(service.find_run_log(services, job_id, run_id, attempt))
 
 
 @router.post(

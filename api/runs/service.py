@@ -30,6 +30,14 @@ from shared.infra.storage_keys import build_log_key
 _RETRYABLE_STATES = frozenset({RunState.FAILED, RunState.CANCELLED})
 
 
+def list_runs(services: AppServices, job_id: str, purpose: str) -> list[RunObject]:
+    """List the runs of a job with one purpose, by index. Raises JobNotFound."""
+    with services.database.read() as session:
+        job = Jobs(session).get(job_id, services.owner_id)
+        runs = Runs(session).list_by_job(job_id, purpose=purpose)
+    return [RunObject.from_row(run, job) for run in runs]
+
+
 def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
     """Cancel one run; the job continues without it. Raises RunAlreadyEnded."""
     with services.database.write() as session:
@@ -65,6 +73,16 @@ def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
             usage.require_room_for_runs(1)
             _requeue_run(session, job, run)
     return _get_run_object(services, job_id, run_id)
+
+
+def find_run_log(
+    services: AppServices, job_id: str, run_id: str, attempt: int | None = None
+) -> str:
+    """Return the log of an attempt, by default of the latest. Raises JobNotFound, RunNotFound."""
+    with services.database.read() as session:
+        Jobs(session).get(job_id, services.owner_id)
+        latest = Runs(session).get(job_id, run_id).attempt
+    return read_run_log(services, run_id, attempt or latest)
 
 
 def read_run_log(services: AppServices, run_id: str, attempt: int) -> str:

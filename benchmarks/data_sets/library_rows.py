@@ -23,7 +23,7 @@ from benchmarks.data_sets.source_code import (
     iterate_objects,
     list_library_modules,
 )
-from cli.demo_dataset import write_dataset
+from shared.datasets.sample_dataset import write_dataset
 
 DEMO_ROWS, TEST_ROWS = 700, 400
 SENTENCE_WORDS = range(5, 41)

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import errno
 import hashlib
+import hmac
 import os
 import secrets
 from functools import cached_property
@@ -51,6 +52,14 @@ class SecretBox:
                 "It was encrypted with another key. Set EVENKEEL_SECRET_KEY to the same value for "
                 "the API and all workers, or share the file secret.key of their homes."
             ) from None
+
+    def sign(self, purpose: str, text: str) -> str:
+        """Return a digest of the text that only a holder of the first key can compute.
+
+        Digests for one ``purpose`` are of no use for another. Raises OSError as ``seal`` does.
+        """
+        key = hmac.digest(_derive_key(self._keys[0]), f"evenkeel {purpose}".encode(), "sha256")
+        return hmac.digest(key, text.encode(), "sha256").hex()
 
     @cached_property
     def key_id(self) -> str:

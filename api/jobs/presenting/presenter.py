@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.jobs.presenting.hyperparameters import build_hyperparameters
 from api.jobs.schemas import JobObject, Progress, RunsSummary
-from api.reports.service import summarize_report
+from api.reports.summary import summarize_report
 from shared.db.counts import StateCount, count_runs_by_state
 from shared.db.queue_turns import count_runs_ahead
 from shared.db.run_scores import ScoredRun, list_scored_runs
@@ -42,6 +42,19 @@ def present_job(
         now,
         queue_position=queue_position,
     )
+
+
+def present_jobs(session: Session, jobs: Sequence[Job]) -> list[JobObject]:
+    """Return several jobs, read with one statement each for counts and scores."""
+    job_ids = [job.id for job in jobs]
+    counts, runs = count_runs_by_state(session, job_ids), list_scored_runs(session, job_ids)
+    now = get_presentation_time()
+    return [
+        build_job_object(
+            job, [count for count in counts if count.job_id == job.id], runs[job.id], now
+        )
+        for job in jobs
+    ]
 
 
 def build_job_object(

@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.report.figures import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
+FigureBuilder = Callable[[], Figure]
 MIN_TEXT_PX = 12
 """Smallest size at which a text of a figure is shown; a narrower screen scrolls the figure."""
 _SIZE = re.compile(r' width="(\d+)" height="\d+"(?= viewBox=)')
@@ -39,41 +41,61 @@ class InlineFigure:
 
 def build_inline_figures(jobs: Sequence[JobSection]) -> dict[str, list[InlineFigure]]:
     """Build the page's figures by section; a section without data has none."""
-    reports = [(job.title, job.report) for job in jobs]
-    figures = {
-        "scores": [build_scores_figure(reports, CSS_VARIABLES)] if reports else [],
-        "best_of_n": _build_best_of_n_figures(jobs),
-        "fan": [],
-        "curves": [],
-        "step_size": _build_step_size_figures(jobs),
-        "confusion": [figure for job in jobs for figure in _build_confusion_figures(job)],
+    return {
+        section: [_inline_figure(build()) for build in planned]
+        for section, planned in plan_figures(jobs).items()
     }
-    if any(job.report.learning_curve is not None for job in jobs):
-        figures["fan"] = [build_fan_figure(reports, CSS_VARIABLES)]
-    if curves := [curve for job in jobs for curve in job.curves]:
-        figures["curves"] = [build_loss_curves_figure(curves, jobs[0].report.metric, CSS_VARIABLES)]
-    return {section: list(map(_inline_figure, found)) for section, found in figures.items()}
 
 
-def _build_best_of_n_figures(jobs: Sequence[JobSection]) -> list[Figure]:
-    """Build the figure if a job has more than one run to choose from."""
+def draw_figures(jobs: Sequence[JobSection]) -> dict[str, list[str]]:
+    """Draw the page's figures as SVG documents by section, with the colors as CSS variables."""
+    return {
+        section: [build().to_svg() for build in planned]
+        for section, planned in plan_figures(jobs).items()
+    }
+
+
+def plan_figures(jobs: Sequence[JobSection]) -> dict[str, list[FigureBuilder]]:
+    """Return what builds the page's figures, by section. Nothing is built yet."""
+    reports = [(job.title, job.report) for job in jobs]
+    curves = [curve for job in jobs for curve in job.curves]
+    has_fan = any(job.report.learning_curve is not None for job in jobs)
+    return {
+        "scores": [partial(build_scores_figure, reports, CSS_VARIABLES)] if reports else [],
+        "best_of_n": _plan_best_of_n_figures(jobs),
+        "fan": [partial(build_fan_figure, reports, CSS_VARIABLES)] if has_fan else [],
+        "curves": (
+            [partial(build_loss_curves_figure, curves, jobs[0].report.metric, CSS_VARIABLES)]
+            if curves
+            else []
+        ),
+        "step_size": _plan_step_size_figures(jobs),
+        "confusion": [figure for job in jobs for figure in _plan_confusion_figures(job)],
+    }
+
+
+def _plan_best_of_n_figures(jobs: Sequence[JobSection]) -> list[FigureBuilder]:
+    """Plan the figure if a job has more than one run to choose from."""
     if not any(job.report.best_of_n and job.report.best_of_n.runs > 1 for job in jobs):
         return []
-    return [build_best_of_n_figure([(job.title, job.report) for job in jobs], CSS_VARIABLES)]
+    reports = [(job.title, job.report) for job in jobs]
+    return [partial(build_best_of_n_figure, reports, CSS_VARIABLES)]
 
 
-def _build_step_size_figures(jobs: Sequence[JobSection]) -> list[Figure]:
-    """Build one figure for each length of the runs without bias correction."""
+def _plan_step_size_figures(jobs: Sequence[JobSection]) -> list[FigureBuilder]:
+    """Plan one figure for each length of the runs without bias correction."""
     lengths = {
         steps
         for job in jobs
         if job.recipe.get("bias_correction") is False
         and isinstance(steps := job.recipe.get("max_steps"), int)
     }
-    return [build_step_size_figure(steps, palette=CSS_VARIABLES) for steps in sorted(lengths)]
+    return [
+        partial(build_step_size_figure, steps, palette=CSS_VARIABLES) for steps in sorted(lengths)
+    ]
 
 
-def _build_confusion_figures(job: JobSection) -> list[Figure]:
+def _plan_confusion_figures(job: JobSection) -> list[FigureBuilder]:
     confusion = job.report.confusion_matrix
     if confusion is None or not 0 < len(confusion.labels) <= MAX_LABELS:
         return []
@@ -81,7 +103,7 @@ def _build_confusion_figures(job: JobSection) -> list[Figure]:
         (f", seed {run.seed}" for run in job.report.runs if run.run_id == confusion.run_id), ""
     )
     subtitle = f"{job.title}{seed}, {job.report.split} rows"
-    return [build_confusion_figure(confusion, subtitle, CSS_VARIABLES)]
+    return [partial(build_confusion_figure, confusion, subtitle, CSS_VARIABLES)]
 
 
 def _inline_figure(figure: Figure) -> InlineFigure:

@@ -2,7 +2,7 @@
 inside), and as a picture.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ from shared.report.comparison.schemas import Comparison
 from shared.report.figures import DARK, LIGHT, build_scores_figure
 from shared.report.page.cells import FILTERS
 from shared.report.page.compared_jobs import describe_compared_jobs
-from shared.report.page.inline_figures import build_inline_figures
+from shared.report.page.inline_figures import InlineFigure, build_inline_figures
 from shared.report.page.section import JobSection
 from shared.report.page.tables import build_tables
 from shared.report.schemas import Caution, StabilityReport
 from shared.report.verdict import MIN_SEEDS, STABLE_STD
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,24 +33,35 @@ def render_report(
     """
     if comparison is None and not jobs:
         raise ValueError("a report needs at least one job")
-    cautions = _list_cautions(jobs, comparison)
-    scored = comparison or jobs[0].report
     return load_template("report.html.j2").render(
         heading=heading or ("Comparison" if comparison else "Stability report"),
-        jobs=jobs,
-        metric=scored.metric,
-        split=scored.split,
-        pairs=comparison.pairs if comparison else [],
-        high_cautions=[caution for caution in cautions if caution.severity == "high"],
-        other_cautions=[caution for caution in cautions if caution.severity != "high"],
-        figures=build_inline_figures(jobs),
         light=LIGHT,
         dark=DARK,
-        stable_std=STABLE_STD,
-        min_seeds=MIN_SEEDS,
+        **build_report_context(jobs, comparison, build_inline_figures(jobs)),
+    )
+
+
+def build_report_context(
+    jobs: Sequence[JobSection],
+    comparison: Comparison | None,
+    figures: Mapping[str, Sequence[InlineFigure]],
+) -> dict[str, object]:
+    """Return the variables of ``report_body.html.j2``, which shows the given figures."""
+    cautions = _list_cautions(jobs, comparison)
+    scored = comparison or jobs[0].report
+    return {
+        "jobs": jobs,
+        "metric": scored.metric,
+        "split": scored.split,
+        "pairs": comparison.pairs if comparison else [],
+        "high_cautions": [caution for caution in cautions if caution.severity == "high"],
+        "other_cautions": [caution for caution in cautions if caution.severity != "high"],
+        "figures": figures,
+        "stable_std": STABLE_STD,
+        "min_seeds": MIN_SEEDS,
         **describe_compared_jobs(jobs, comparison),
         **build_tables(jobs),
-    )
+    }
 
 
 def _list_cautions(jobs: Sequence[JobSection], comparison: Comparison | None) -> list[Caution]:
@@ -77,6 +88,11 @@ def render_summary_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
 
 def load_template(name: str, *folders: Path) -> "Template":
     """Load a template from this package or the given folders; its variables are escaped."""
+    return make_environment(*folders).get_template(name)
+
+
+def make_environment(*folders: Path) -> "Environment":
+    """Return an environment of this package's templates and those in the given folders."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -87,4 +103,4 @@ def load_template(name: str, *folders: Path) -> "Template":
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    return environment.get_template(name)
+    return environment

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo_dataset import (
+from shared.datasets.sample_dataset import (
     LABEL_SHARES,
     MAX_WORDS,
     MIN_WORDS,

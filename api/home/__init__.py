@@ -1,1 +1,0 @@
-"""The root of the service: a page for people, a description for programs."""

@@ -1,0 +1,1 @@
+"""The tabs of a job: every module here with a ``TAB``."""

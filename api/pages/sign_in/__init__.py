@@ -1,0 +1,1 @@
+"""The screens on which a browser signs in and out."""
