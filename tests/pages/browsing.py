@@ -47,13 +47,15 @@ class Visitor:
         )
         self._contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: self._note(message.type, message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._note_request(request.url))
-        answer = page.goto(self.url + path)
+        answer = page.goto(self.url + path, wait_until="domcontentloaded")
         assert answer is not None
         assert answer.status == status, (path, answer.status)
+        if status >= 400:  # the browser notes the answer that was asked for
+            self.errors.clear()
         return page
 
     def close(self) -> None:

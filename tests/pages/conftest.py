@@ -1,4 +1,4 @@
-"""Fixtures: the pages in a real browser, from a real API process without a worker."""
+"""Fixtures: the pages in the test process, and in a real browser from a real API process."""
 
 import os
 import shutil
@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from api.app import create_app
 from shared.db.migrate import apply_migrations
 from shared.db.session import Database
+from shared.infra.settings import Settings
+from tests.api_settings import provide_settings
+from tests.conftest import new_database
 from tests.pages.browsing import Visitor
+from tests.pages.forms import BROWSER
 from tests.servers import redis_server
 from tests.stack import Stack
+
+expect.set_options(timeout=30_000)  # a machine with other work to do is slow
 
 BROWSER_FLAGS = [
     "--no-sandbox",
@@ -23,6 +31,31 @@ BROWSER_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[Settings]:
+    home = tmp_path_factory.mktemp("pages")
+    url = new_database(request, request.param, home)
+    with provide_settings(home, model_dir, url) as provided:
+        yield provided
+
+
+@pytest.fixture(scope="module")
+def http(settings: Settings) -> Iterator[TestClient]:
+    """A browser without scripts."""
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        client.headers.update(BROWSER)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()
 
 
 def find_chromium() -> str:

@@ -1,6 +1,8 @@
 """The figures of a job's report as pictures of their own, so that a page need not wait for them."""
 
+import asyncio
 import json
+import time
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -12,9 +14,13 @@ from api.errors import RouteNotFound
 from api.pages.rendering import get_environment
 from api.reports.drawing import get_page
 from api.reports.service import build_source
+from shared.domain.limit_errors import ServiceBusy
 from shared.report.figures import DARK, LIGHT
 from shared.report.page import JobSection
 from shared.report.page.inline_figures import InlineFigure, plan_figures
+
+MAX_WAIT_S: Final = 20.0
+RETRY_INTERVAL_S: Final = 0.25
 
 
 class Section(StrEnum):
@@ -50,7 +56,7 @@ async def read_figure(
     """Return a figure as an SVG document. Raises JobNotFound, RouteNotFound without the figure,
     and what drawing raises.
     """
-    drawn = json.loads(await get_page(services, build_source(services, job_id, "figures")))
+    drawn = json.loads(await _draw_in_turn(services, job_id))
     figures: list[str] = drawn[section]
     if not 0 <= index < len(figures):
         raise RouteNotFound("The report of this job has no such figure now; reload the page.")
@@ -58,6 +64,20 @@ async def read_figure(
     for name, color in vars(_PALETTES[theme]).items():
         svg = svg.replace(f"var(--{name})", color)
     return svg
+
+
+async def _draw_in_turn(services: AppServices, job_id: str) -> bytes:
+    """Draw the figures, if necessary after those of other reports: a picture that is refused has
+    no place to say so.
+    """
+    deadline = time.monotonic() + MAX_WAIT_S
+    while True:
+        try:
+            return await get_page(services, build_source(services, job_id, "figures"))
+        except ServiceBusy:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RETRY_INTERVAL_S)
 
 
 def list_pictures(path: str, version: str, section: JobSection) -> dict[str, list[InlineFigure]]:

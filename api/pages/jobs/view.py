@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from api.jobs.schemas import JobObject
 from shared.domain.states import OPEN_JOB_STATES
+from shared.recipe import Recipe
 from shared.report.page.cells import MISSING
 
 
@@ -44,7 +45,10 @@ def get_title(job: JobObject) -> str:
 
 def get_preset(job: JobObject) -> str:
     """Return the name of the recipe's preset, also of one that this version does not know."""
-    return str(job.recipe.get("preset") or MISSING)
+    resolved = job.resolved_recipe
+    if isinstance(resolved, Recipe):
+        return resolved.preset
+    return str((resolved or job.recipe).get("preset") or MISSING)
 
 
 def measure_elapsed(job: JobObject) -> float | None:

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID_ELEMENTS = {"meta", "br", "img", "link", "input", "hr"}
+VOID_ELEMENTS = {"meta", "br", "img", "link", "input", "hr", "source"}
 
 
 class ParsedPage(HTMLParser):

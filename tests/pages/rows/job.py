@@ -1,0 +1,20 @@
+"""The page of a job."""
+
+from tests.pages.rows import READ, SUBMIT, PageRow
+
+ROWS = {
+    "GET /jobs/{job_id}": PageRow(READ),
+    "GET /jobs/{job_id}/runs": PageRow(READ),
+    "GET /jobs/{job_id}/events": PageRow(READ),
+    "GET /jobs/{job_id}/figures/{section}/{index}/{theme}.svg": PageRow(READ),
+    "GET /jobs/{job_id}/stream": PageRow(READ),
+    "GET /jobs/{job_id}/runs/{run_id}/log": PageRow(READ),
+    "GET /jobs/{job_id}/cancel": PageRow(READ),
+    "GET /jobs/{job_id}/delete": PageRow(READ),
+    "POST /jobs/{job_id}/pause": PageRow(SUBMIT),
+    "POST /jobs/{job_id}/resume": PageRow(SUBMIT),
+    "POST /jobs/{job_id}/cancel": PageRow(SUBMIT),
+    "POST /jobs/{job_id}/extend": PageRow(SUBMIT, {"num_seeds": "1"}),
+    "POST /jobs/{job_id}/clone": PageRow(SUBMIT),
+    "POST /jobs/{job_id}/delete": PageRow(SUBMIT),
+}
