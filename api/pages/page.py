@@ -1,7 +1,7 @@
 """The page that a request asks for: who sees it, the forms' token, and how it is rendered."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Final
@@ -20,7 +20,7 @@ from api.pages.csrf import VISITOR_COOKIE, check_token, compute_token, find_visi
 from api.pages.rendering import PAGE_HEADERS, render_template
 from api.pages.screens import NavigationEntry, has_screen, list_navigation
 from shared.domain.api_keys import NO_CALLER, Scope
-from shared.domain.errors import InvalidValue, MissingScope, NotAuthenticated
+from shared.domain.errors import InvalidValue, NotAuthenticated
 from shared.domain.wording import choose_verb, format_count
 
 SEE_OTHER: Final = 303
@@ -161,19 +161,11 @@ PublicPageDep = Annotated[Page, Depends(get_public_page)]
 PageDep = Annotated[Page, Depends(get_page)]
 
 
-def require_can_change(page: Page) -> None:
-    """Raise MissingScope for a caller that may only read."""
-    if not page.can_change:
-        raise MissingScope(
-            "This key may only read. Sign in with a key of the scope submit to create jobs."
-        )
-
-
-async def read_form(page: PublicPageDep) -> FormData:
-    """Return the request's form. Raises CrossSiteRequest for one without the page's token."""
-    form = await page.request.form()
-    check_token(form, page.csrf_token)
-    return form
+async def read_form(page: PublicPageDep) -> AsyncIterator[FormData]:
+    """Provide the request's form. Raises CrossSiteRequest for one without the page's token."""
+    async with page.request.form() as form:
+        check_token(form, page.csrf_token)
+        yield form
 
 
 FormDep = Annotated[FormData, Depends(read_form)]
