@@ -6,7 +6,7 @@ import sys
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.make import csv_bytes, review_csv
 from tests.pages.browsing import (
@@ -72,8 +72,8 @@ def upload_defective(page: Page) -> None:
     """Pick a file with two defective rows."""
     rows = [(f"This was number {n}", "ab"[n % 2]) for n in range(40)]
     rows[5], rows[11] = ("", "a"), ("A text", "")
-    file = {"name": "data.csv", "mimeType": "text/csv", "buffer": csv_bytes(rows)}
-    page.get_by_label("Training data").set_input_files(files=[file])  # type: ignore[list-item]
+    file = FilePayload(name="data.csv", mimeType="text/csv", buffer=csv_bytes(rows))
+    page.get_by_label("Training data").set_input_files(file)
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_text("2 rows cannot be used.")).to_be_visible()
 
@@ -85,8 +85,8 @@ def test_from_a_file_with_two_defects_to_a_job(visitor: Visitor, scripts: bool) 
     problems = page.locator("table.problems tbody th")
     assert problems.all_inner_texts() == ["6", "12"]
     page.get_by_role("link", name="upload it again").click()
-    file = {"name": "data.csv", "mimeType": "text/csv", "buffer": review_csv(40)}
-    page.get_by_label("Training data").set_input_files(files=[file])  # type: ignore[list-item]
+    file = FilePayload(name="data.csv", mimeType="text/csv", buffer=review_csv(40))
+    page.get_by_label("Training data").set_input_files(file)
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_text("Every row can be used.")).to_be_visible()
     page.get_by_label("Model", exact=True).select_option("tiny-bert")

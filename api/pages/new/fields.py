@@ -136,7 +136,8 @@ def _describe_values(schema: _Schema, branches: Sequence[_Schema], choices: Sequ
             parts.append("a JSON object")
     default = schema.get("default")
     shown = f"Default {default}" if default not in (None, "auto") else ""
-    return "; ".join(filter(None, [", or ".join(parts), shown]))
+    values = ", or ".join(parts)
+    return ". ".join(filter(None, [values[:1].upper() + values[1:], shown]))
 
 
 def _format_bound(bound: float) -> str:

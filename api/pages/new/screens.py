@@ -28,7 +28,8 @@ from api.pages.page import Page
 from shared.datasets import Validation
 from shared.domain.errors import ServiceError
 from shared.domain.states import Purpose
-from shared.recipe import PRESET_DESCRIPTIONS
+from shared.recipe import PRESET_DESCRIPTIONS, PRESETS
+from shared.recipe.fields import Preset
 
 LATEST_FILES: Final = 8
 SHOWN_LABELS: Final = 12
@@ -83,6 +84,7 @@ def render_plan(page: Page, draft: Draft, plan: DryRun) -> Response:
         file=get_data_set(page.services, draft.file_id),
         counts={purpose: purposes.count(purpose) for purpose in Purpose if purpose in purposes},
         recipe=plan.resolved_recipe or _get_rule(plan),
+        reasons=_explain_recipe(plan),
         code=_write_code(page, draft),
     )
 
@@ -91,10 +93,12 @@ async def _read_data_set(page: Page, draft: Draft, errors: Mapping[str, str]) ->
     """Read the stored profile; if the draft says how to read the file, profile it anew."""
     file = await run_in_threadpool(get_data_set, page.services, draft.file_id)
     assert file.profile is not None, "a data set has a profile"
-    if errors or not has_task(draft):
+    if errors:
         return DataSet(file, file.profile, errors)
     try:
         task = draft.build_request().task
+        if not has_task(draft):
+            return DataSet(file, file.profile, {})
         lane = page.services.heavy.plans
         profile = await lane.run(validate_for_task, page.services, file.id, task)
     except InvalidDraft as refused:
@@ -152,7 +156,7 @@ def _describe_model(model: ModelObject) -> str:
     parts = [
         encoder.name,
         encoder.family,
-        f"{size / 1e6:,.1f} M parameters" if size else None,
+        f"{size / 1e6:,.3g} million parameters" if size else None,
         f"{encoder.max_seq_length:,} tokens" if encoder.max_seq_length else None,
     ]
     return ", ".join(part for part in parts if part)
@@ -164,6 +168,18 @@ def _get_messages(refusal: InvalidDraft | ServiceError) -> Mapping[str, str]:
         return refusal.messages
     param = refusal.param or ""
     return {param if param in list_fields() else "": refusal.message}
+
+
+def _explain_recipe(plan: DryRun) -> Mapping[str, str]:
+    """Return why settings have their values; the others have the same value in every preset."""
+    given = [name for name in plan.recipe if name != "preset"]
+    preset: Preset = plan.recipe.get("preset", "stabilized")
+    return {
+        "preset": PRESET_DESCRIPTIONS[preset],
+        **dict.fromkeys(PRESETS[preset], "set by the preset"),
+        **dict.fromkeys(given, "given"),
+        **plan.recipe_notes,
+    }
 
 
 def _get_rule(plan: DryRun) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ def write_python(service: Service, body: Mapping[str, Any]) -> str:
     arguments = [f"    {name}={body[name]!r}," for name in CLIENT_ARGUMENTS if name in body]
     extra = {name: value for name, value in body.items() if name not in CLIENT_ARGUMENTS}
     if extra:
-        shown = pprint.pformat(extra, width=76, sort_dicts=False).replace("\n", "\n        ")
+        shown = pprint.pformat(extra, width=44, sort_dicts=False).replace("\n", "\n        ")
         arguments.append(f"    extra_body={shown},")
     call = ["job = client.fine_tuning.jobs.create(", *arguments, ")", "print(job.id)"]
     return "\n".join([*_open_client(service), *call])
@@ -62,8 +62,14 @@ def write_python(service: Service, body: Mapping[str, Any]) -> str:
 
 def write_python_upload(service: Service, filename: str) -> str:
     """Return the program that uploads a file of this name."""
-    call = f'file = client.files.create(file=open({filename!r}, "rb"), purpose="fine-tune")'
-    return "\n".join([*_open_client(service), call, "print(file.id)"])
+    call = [
+        "file = client.files.create(",
+        f'    file=open({filename!r}, "rb"),',
+        '    purpose="fine-tune",',
+        ")",
+        "print(file.id)",
+    ]
+    return "\n".join([*_open_client(service), *call])
 
 
 def _open_client(service: Service) -> list[str]:
@@ -72,7 +78,10 @@ def _open_client(service: Service) -> list[str]:
         *(["import os", ""] if service.needs_key else []),
         "from openai import OpenAI",
         "",
-        f"client = OpenAI(base_url={f'{service.url}/v1'!r}, api_key={key})",
+        "client = OpenAI(",
+        f"    base_url={f'{service.url}/v1'!r},",
+        f"    api_key={key},",
+        ")",
     ]
 
 
