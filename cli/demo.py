@@ -22,13 +22,13 @@ from rich.markup import escape
 
 from cli.api_models import Comparison
 from cli.client import Client
-from shared.datasets.sample_dataset import write_dataset
 from cli.errors import JOB_DID_NOT_SUCCEED, CliError, Interrupted
 from cli.follow import follow_jobs
 from cli.job_request import TrainOptions, build_job_request
 from cli.progress import FollowedJob
 from cli.tables import format_duration, format_job, format_reports_side_by_side, make_console
 from cli.up import require_worker_packages
+from shared.datasets.sample_dataset import write_dataset
 from shared.domain.states import JobState
 from shared.infra.child_process import (
     build_module_command,

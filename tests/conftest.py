@@ -16,7 +16,7 @@ from tests.stack import Stack, running_stack
 
 _numbers = count()
 
-_SERVER_FIXTURES = {"postgres", "redis", "stack", "shared_stack", "own_redis", "settings"}
+_SERVER_FIXTURES = {"postgres", "redis", "stack", "shared_stack", "own_redis", "settings", "site"}
 _PROCESS_FOLDERS = (
     "benchmarks",
     "cli",

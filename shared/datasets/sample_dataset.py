@@ -1,6 +1,6 @@
-"""The sample data set, also the demo's: which area of the standard library does a docstring's sentence come from?
+"""The sample data set: which area of the standard library does a docstring's sentence come from?
 
-Every machine with Python has these sentences by many authors, so the demo needs no download. They
+Every machine with Python has these sentences by many authors, so nothing is downloaded. They
 are the first sentences of docstrings, read from the library's source with ``ast`` (nothing is
 imported). Sentences that name their own module, are not plain prose, or occur in several areas
 are left out. A hash of the sentence alone decides which ones are taken, so that two versions of

@@ -37,7 +37,7 @@ def record_news(database: Database, job_id: str, message: str, step: int) -> Non
     """Move the open run on, as a worker does."""
     with database.write() as session:
         run = session.query(Run).filter_by(job_id=job_id, index=1).one()
-        run.status, run.step = "running", step
+        run.step = step
         Events(session).add(session.get_one(Job, job_id), message)
 
 
