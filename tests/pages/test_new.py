@@ -69,7 +69,7 @@ class TestUpload:
 
 class TestProfile:
     def test_rows_that_cannot_be_used_are_shown_by_number(self, http: TestClient) -> None:
-        rows = [(f"text {n}", "ab"[n % 2]) for n in range(40)]
+        rows: list[tuple[str, ...]] = [(f"text {n}", "ab"[n % 2]) for n in range(40)]
         rows[5], rows[11] = ("", "a"), ("a text", "")
         page = ParsedPage(http.get(upload(http, csv_bytes(rows))).text)
         shown = [row for row in page.rows if len(row) == 4 and row[0].isdigit()]
@@ -77,7 +77,9 @@ class TestProfile:
         assert "2 rows cannot be used." in page.text
 
     def test_all_problems_are_there_as_csv(self, http: TestClient) -> None:
-        rows = [(f"text {n}", "a") for n in range(50)] + [("", "b") for _ in range(70)]
+        rows: list[tuple[str, ...]] = [(f"text {n}", "a") for n in range(50)] + [
+            ("", "b") for _ in range(70)
+        ]
         content = csv_bytes(rows) + b"a,b,c,d\n" * 150
         page_path = upload(http, content)
         assert "The first 100 are shown." in http.get(page_path).text
@@ -87,7 +89,7 @@ class TestProfile:
         assert [int(row["row"]) for row in problems] == list(range(51, 271))
 
     def test_another_column_changes_profile_and_preview(self, http: TestClient) -> None:
-        rows = [(f"text {n}", "ab"[n % 2], "xyz"[n % 3]) for n in range(40)]
+        rows: list[tuple[str, ...]] = [(f"text {n}", "ab"[n % 2], "xyz"[n % 3]) for n in range(40)]
         page_path = upload(http, csv_bytes(rows, ("text", "label", "kind")))
         query = urlencode({"model": "tiny-bert", "task.label_column": "kind"})
         page = ParsedPage(http.get(f"{page_path}?{query}").text)
@@ -157,7 +159,7 @@ class TestSettings:
 
     def test_a_hostile_file_is_shown_as_text(self, http: TestClient) -> None:
         long = "very" * 2500
-        rows = [(HOSTILE + long, f"{HOSTILE}{n % 2}") for n in range(20)]
+        rows: list[tuple[str, ...]] = [(HOSTILE + long, f"{HOSTILE}{n % 2}") for n in range(20)]
         page_path = upload(http, csv_bytes(rows, ("text", HOSTILE)), "<i>name.csv")
         query = urlencode({"model": "tiny-bert", "task.label_column": HOSTILE})
         for step in ("", "/preview", "/plan"):

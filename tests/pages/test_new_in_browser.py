@@ -27,7 +27,9 @@ LONG = "long" * 2500
 @pytest.fixture(scope="module")
 def hostile_file(site: Stack) -> str:
     """The ID of a file whose names, labels and texts are markup, marks, and very long."""
-    rows = [(f"{HOSTILE} {LONG} {n}", f"{HOSTILE}{n % 2}", "x") for n in range(24)]
+    rows: list[tuple[str, ...]] = [
+        (f"{HOSTILE} {LONG} {n}", f"{HOSTILE}{n % 2}", "x") for n in range(24)
+    ]
     rows[3] = ("", *rows[3][1:])
     content = csv_bytes(rows, ("text", "label", HOSTILE + LONG))
     return str(site.upload(content, "<b>" + "name" * 50 + ".csv")["id"])
@@ -70,7 +72,7 @@ def test_a_step_has_no_violation(
 
 def upload_defective(page: Page) -> None:
     """Pick a file with two defective rows."""
-    rows = [(f"This was number {n}", "ab"[n % 2]) for n in range(40)]
+    rows: list[tuple[str, ...]] = [(f"This was number {n}", "ab"[n % 2]) for n in range(40)]
     rows[5], rows[11] = ("", "a"), ("A text", "")
     file = FilePayload(name="data.csv", mimeType="text/csv", buffer=csv_bytes(rows))
     page.get_by_label("Training data").set_input_files(file)
@@ -120,7 +122,7 @@ def test_the_code_creates_the_job_that_it_stands_beside(
     page = visitor.open(f"/new/{file_id}?{SETTINGS}&{urlencode(values)}")
     code = page.get_by_role("region", name=f"{language} commands").inner_text()
     command = [sys.executable, "-c"] if language == "Python" else ["bash", "-c"]
-    done = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)  # noqa: S603
+    done = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     job = next(one for one in site.get("/v1/fine_tuning/jobs")["data"] if one["suffix"] == suffix)
     assert job["metadata"] == {"it's": "$HOME `x` \u202e"}

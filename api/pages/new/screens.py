@@ -29,7 +29,6 @@ from shared.datasets import Validation
 from shared.domain.errors import ServiceError
 from shared.domain.states import Purpose
 from shared.recipe import PRESET_DESCRIPTIONS, PRESETS
-from shared.recipe.fields import Preset
 
 LATEST_FILES: Final = 8
 SHOWN_LABELS: Final = 12
@@ -173,7 +172,8 @@ def _get_messages(refusal: InvalidDraft | ServiceError) -> Mapping[str, str]:
 def _explain_recipe(plan: DryRun) -> Mapping[str, str]:
     """Return why settings have their values; the others have the same value in every preset."""
     given = [name for name in plan.recipe if name != "preset"]
-    preset: Preset = plan.recipe.get("preset", "stabilized")
+    requested = plan.recipe.get("preset", "stabilized")
+    preset = next(name for name in PRESETS if name == requested)
     return {
         "preset": PRESET_DESCRIPTIONS[preset],
         **dict.fromkeys(PRESETS[preset], "set by the preset"),
