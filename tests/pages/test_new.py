@@ -77,7 +77,8 @@ class TestProfile:
         assert "2 rows cannot be used." in page.text
 
     def test_all_problems_are_there_as_csv(self, http: TestClient) -> None:
-        rows: list[tuple[str, ...]] = [(f"text {n}", "a") for n in range(50)] + [
+        rows: list[tuple[str, ...]] = [(f"text {n}", "a") for n in range(50)]
+        rows += [("", "b") for _ in range(70)]
             ("", "b") for _ in range(70)
         ]
         content = csv_bytes(rows) + b"a,b,c,d\n" * 150
@@ -172,7 +173,7 @@ class TestSettings:
 
 class TestPlanAndStart:
     def test_the_plan_is_that_of_the_api(self, http: TestClient, path: str) -> None:
-        body = {"training_file": path.removeprefix("/new/"), "model": "tiny-bert"}
+        body: dict[str, Any] = {"training_file": path.removeprefix("/new/"), "model": "tiny-bert"}
         body |= {"recipe": {"preset": "debiased"}, "runs": {"num_seeds": 2}}
         plan = http.post(f"{JOBS}?dry_run=true", json=body).json()
         page = ParsedPage(http.get(f"{path}/plan?{urlencode(SETTINGS)}").text)
