@@ -79,8 +79,6 @@ class TestProfile:
     def test_all_problems_are_there_as_csv(self, http: TestClient) -> None:
         rows: list[tuple[str, ...]] = [(f"text {n}", "a") for n in range(50)]
         rows += [("", "b") for _ in range(70)]
-            ("", "b") for _ in range(70)
-        ]
         content = csv_bytes(rows) + b"a,b,c,d\n" * 150
         page_path = upload(http, content)
         assert "The first 100 are shown." in http.get(page_path).text
