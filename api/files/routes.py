@@ -7,16 +7,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
 from fastapi.responses import StreamingResponse
 
-from api.dependencies import AppServices, ServicesDep, create_page_dependency
+from api.dependencies import ServicesDep, create_page_dependency
 from api.errors import document_errors
 from api.files import service
 from api.files.preview import build_preview
 from api.files.preview_schemas import FilePreview, PreviewOptions, read_preview_options
+from api.files.reading import validate_for_task
 from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
 from api.pagination import Listing, build_listing
 from api.path_parameters import FileIdPath
 from api.unknown_params import check_form_fields
-from shared.datasets import UnreadableFile, Validation, build_validation
+from shared.datasets import UnreadableFile
 from shared.db.file_content import stream_content
 from shared.db.files import Files
 from shared.db.pagination import PageRequest
@@ -232,17 +233,9 @@ async def validate_file(
     Use this if the columns could not be detected on upload.
     """
     validation = await services.heavy.plans.run(
-        services.owner_id, _validate_for_task, services, file_id, task
+        services.owner_id, validate_for_task, services, file_id, task
     )
     return FileValidation(file_id=file_id, **validation.model_dump())
-
-
-def _validate_for_task(services: AppServices, file_id: str, task: TaskRequest) -> Validation:
-    with services.database.read() as session:
-        file = Files(session, services.owner_id).get(file_id, param="file_id")
-    param = "file_id" if task.header == "auto" else "task.header"
-    with service.fetch_table_source(services, file, task.header, param=param) as source:
-        return service.read_stored_file(services, source, build_validation, task)
 
 
 def _format_content_disposition(filename: str) -> str:

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive
 from shared.domain.errors import InvalidRequest, PayloadTooLarge
 from shared.infra.settings import Settings
 
-_UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?")
+_UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?|/new")
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024  # part headers and the small form fields beside the file
 MAX_BYTES_IN_MEMORY: Final = 64 * 1024
 """Of a body that is still coming; the rest waits in a temporary file."""

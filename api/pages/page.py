@@ -1,7 +1,7 @@
 """The page that a request asks for: who sees it, the forms' token, and how it is rendered."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Final
@@ -161,11 +161,11 @@ PublicPageDep = Annotated[Page, Depends(get_public_page)]
 PageDep = Annotated[Page, Depends(get_page)]
 
 
-async def read_form(page: PublicPageDep) -> FormData:
-    """Return the request's form. Raises CrossSiteRequest for one without the page's token."""
-    form = await page.request.form()
-    check_token(form, page.csrf_token)
-    return form
+async def read_form(page: PublicPageDep) -> AsyncIterator[FormData]:
+    """Provide the request's form. Raises CrossSiteRequest for one without the page's token."""
+    async with page.request.form() as form:
+        check_token(form, page.csrf_token)
+        yield form
 
 
 FormDep = Annotated[FormData, Depends(read_form)]

@@ -115,9 +115,6 @@ def test_seeds_are_added_once_however_often_the_button_is_pressed(
     with database.read() as session:
         runs = session.query(Run).filter_by(job_id=created.json()["id"], purpose="main").count()
         assert runs == 5
-    clones = {send(http, f"{path}/clone", once="b2") for _ in range(2)}
-    assert len(clones) == 1
-    assert send(http, f"{path}/clone", once="b3") not in clones
     status, text = send(http, f"{path}/extend", num_seeds="0", once="c4")
     assert status == 400
     assert "num_seeds must be a whole number from 1 to 200" in text

@@ -67,7 +67,7 @@ class TestPage:
         row = ROWS[name]
         answer = request_page(visit(http), name, row, things)
         for secret in (things.job_id, things.file_id, keys.owner):
-            assert secret not in answer.text.replace(f"/jobs/{things.job_id}", "")
+            assert secret not in re.sub(f"/(jobs|new)/{secret}", "", answer.text)
         if row.scope is not None:
             assert answer.status_code == 401
             assert "Sign in" in answer.text
@@ -115,7 +115,7 @@ class TestPage:
         if row.is_shared or not name.startswith("GET "):
             return
         answer = request_page(visit(http, keys.owner), name, row, things)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code in (200, 303), answer.text  # a clone leads to its form
 
 
 def test_nothing_of_the_owner_has_changed(

@@ -1,16 +1,16 @@
 """What one can do with a job: pause, resume, cancel, extend, clone, delete."""
 
 from fastapi import APIRouter, Response
-from starlette.concurrency import run_in_threadpool
 
-from api.jobs import creation, deletion, pausing, service
-from api.jobs.clone import build_clone_request, compute_clone_digest
+from api.jobs import deletion, pausing, service
+from api.jobs.clone import build_clone_request
 from api.jobs.extend import extend_with_seeds
-from api.jobs.request_identity import RequestIdentity
 from api.jobs.request_schemas import CloneRequest
 from api.jobs.run_schemas import ExtendRequest
+from api.pages.form_identity import read_identity
 from api.pages.job.page import open_job
-from api.pages.page import FormDep, PageDep, get_number, get_text
+from api.pages.new.draft import Draft
+from api.pages.page import FormDep, PageDep, get_number
 from api.path_parameters import JobIdPath
 
 router = APIRouter()
@@ -46,19 +46,16 @@ def extend(page: PageDep, job_id: JobIdPath, form: FormDep) -> Response:
     """Add runs with further seeds."""
     count = get_number(form, "num_seeds", lowest=1, highest=MAX_FURTHER_SEEDS)
     request = ExtendRequest(num_seeds=count)
-    extend_with_seeds(page.services, job_id, request, _identify(get_text(form, "once")))
+    extend_with_seeds(page.services, job_id, request, read_identity(form))
     return page.redirect(f"/jobs/{job_id}")
 
 
-@router.post("/jobs/{job_id}/clone")
-async def clone(page: PageDep, job_id: JobIdPath, form: FormDep) -> Response:
-    """Create a job with the same request, and show it."""
-    services = page.services
-    request = await run_in_threadpool(build_clone_request, services, job_id, CloneRequest())
-    digest = compute_clone_digest(job_id, request)
-    identity = _identify(get_text(form, "once"))
-    job = await services.heavy.jobs.run(creation.create_job, services, request, identity, digest)
-    return page.redirect(f"/jobs/{job.id}")
+@router.get("/jobs/{job_id}/clone")
+def clone(page: PageDep, job_id: JobIdPath) -> Response:
+    """Open the form of a new job, filled in with the settings of this one."""
+    without_webhook = CloneRequest(webhook=None)  # its secret does not belong in an address
+    request = build_clone_request(page.services, job_id, without_webhook)
+    return page.redirect(Draft.from_request(request).get_path())
 
 
 @router.get("/jobs/{job_id}/delete")
@@ -71,9 +68,3 @@ def confirm_delete(page: PageDep, job_id: JobIdPath) -> Response:
 def delete(page: PageDep, job_id: JobIdPath, _form: FormDep) -> Response:
     deletion.delete_job(page.services, job_id)
     return page.redirect("/jobs")
-
-
-def _identify(once: str) -> RequestIdentity:
-    """Recognize a form that is sent twice, for example by a double click."""
-    is_key = once.isascii() and once.isalnum() and len(once) <= 64
-    return RequestIdentity(key=once if is_key else None)

@@ -3,7 +3,8 @@
 /* Keeps an open page up to date, and adds keys. Everything works without it.
 
    Elements with `data-live` and an id are replaced by those of the same address, fetched anew: on
-   events of the stream in `data-stream`, every `data-poll` seconds, and at most once a second. */
+   events of the stream in `data-stream`, every `data-poll` seconds, and at most once a second.
+   With `data-still`, the page is a form or is costly to make, and stays as it is. */
 (() => {
   const MIN_REFRESH_MS = 1000;
   const RETRY_MS = 3000;
@@ -67,7 +68,7 @@
   /* news */
 
   function scheduleRefresh() {
-    if (document.hidden || refreshTimer !== 0) return;
+    if (document.hidden || refreshTimer !== 0 || "still" in main().dataset) return;
     const wait = Math.max(0, lastRefresh + MIN_REFRESH_MS - Date.now());
     refreshTimer = setTimeout(refresh, wait);
   }

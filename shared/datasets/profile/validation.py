@@ -51,7 +51,7 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
     column and leaves another open, or names a missing column, raises ``InvalidValue``.
     """
     task = task or TaskRequest()
-    columns, question = _try_choose_columns(task, table)
+    columns, question = try_choose_columns(task, table)
     warnings = find_table_warnings(table)
     detected = labels = None
     if question is not None and not table.is_header_unclear:
@@ -113,9 +113,12 @@ def find_evaluation_warnings(table: Table, task: Task) -> list[Finding]:
     ]
 
 
-def _try_choose_columns(
+def try_choose_columns(
     task: TaskRequest, table: Table
 ) -> tuple[ColumnIndices | None, InvalidValue | None]:
+    """Return the columns of the task, or the question that an open task leaves. Raises InvalidValue
+    if the task names columns that do not fit.
+    """
     try:
         return choose_columns(task, table), None
     except InvalidValue as question:

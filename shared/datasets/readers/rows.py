@@ -37,6 +37,8 @@ class Limits:
     """Levels of a JSON record."""
     max_decompressed_bytes: int = 256 * 1024 * 1024
     """Bytes that a compressed file (Parquet) may unpack to; repeated values count each time."""
+    max_listed_problems: int = MAX_LISTED_PROBLEMS
+    """Rows that cannot be read whose problems are listed; all are counted."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -92,7 +94,7 @@ class RowCollector:
         """Count a row that is not kept, with its first problem."""
         self._count_row()
         self.problems_total += 1
-        if len(self.problems) < MAX_LISTED_PROBLEMS:
+        if len(self.problems) < self.limits.max_listed_problems:
             self.problems.append(
                 RowProblem(
                     row=self.total_rows, line=line, column=column, code=code, message=message

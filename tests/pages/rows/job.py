@@ -11,10 +11,10 @@ ROWS = {
     "GET /jobs/{job_id}/runs/{run_id}/log": PageRow(READ),
     "GET /jobs/{job_id}/cancel": PageRow(READ),
     "GET /jobs/{job_id}/delete": PageRow(READ),
+    "GET /jobs/{job_id}/clone": PageRow(READ),
     "POST /jobs/{job_id}/pause": PageRow(SUBMIT),
     "POST /jobs/{job_id}/resume": PageRow(SUBMIT),
     "POST /jobs/{job_id}/cancel": PageRow(SUBMIT),
     "POST /jobs/{job_id}/extend": PageRow(SUBMIT, {"num_seeds": "1"}),
-    "POST /jobs/{job_id}/clone": PageRow(SUBMIT),
     "POST /jobs/{job_id}/delete": PageRow(SUBMIT),
 }
