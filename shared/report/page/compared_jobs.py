@@ -35,7 +35,7 @@ def _describe_deleted(job: ComparedJob) -> str:
     degenerate = format_count(job.degenerate, "degenerate run")
     return (
         "This job was deleted after the comparison. It had a mean of "
-        f"{format_number(job.mean)} ± {format_number(job.std)} over {format_count(job.n, 'seed')}, "
+        f"{format_number(job.mean)} ± {format_number(job.std)} over {format_count(job.n, 'run')}, "
         f"{degenerate} and {format_count(job.failed, 'failed run')}."
     )
 
@@ -46,7 +46,7 @@ def _describe_change(section: JobSection, compared: ComparedJob) -> list[str]:
     )
     if scored == compared.n:
         return []
-    then = format_count(compared.n, "seed")
+    then = format_count(compared.n, "run")
     return [
         f"{section.title} had {then} with a score when it was compared and has {scored} now; "
         "compare again to include them."
