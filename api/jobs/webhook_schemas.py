@@ -15,6 +15,7 @@ from shared.infra.settings import Settings
 from shared.infra.webhook_signature import SECRET_PREFIX
 
 MIN_KEY_BYTES = 16
+MAX_URL_LENGTH = 2048
 # libraries disagree on hosts with other characters, such as backslashes and percent signs
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#].*)?")
 
@@ -61,9 +62,12 @@ class WebhookRequest(StrictRequest):
     url: Annotated[
         str,
         Field(
-            min_length=8,
-            max_length=2048,
-            json_schema_extra={"format": "uri", "pattern": "^https?://[!-~]+$"},
+            max_length=MAX_URL_LENGTH,
+            json_schema_extra={
+                "format": "uri",
+                "minLength": len("http://a"),
+                "pattern": "^https?://[!-~]+$",
+            },
         ),
         AfterValidator(_check_url),
     ]

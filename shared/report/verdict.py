@@ -248,6 +248,11 @@ def _format_precision(findings: ReportFindings, std: float) -> str:
     return f"With {runs}, its 95% interval is {low} to {high} (for normal scores)."
 
 
+def _describe_dependence(findings: ReportFindings) -> str:
+    is_folded = findings.run_noun == "run"
+    return f"The score depends on the {'seed and the fold' if is_folded else 'seed'}"
+
+
 def _format_highest_degenerate_rate(findings: ReportFindings) -> str:
     rate = wilson_interval(0, findings.n)
     assert rate is not None, "no run at all was ruled out before"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.report.cautions import rank_cautions
 from shared.report.comparison.schemas import Comparison
 from shared.report.figures import DARK, LIGHT, build_scores_figure
+from shared.report.formatting import choose_run_noun
 from shared.report.page.cells import FILTERS
 from shared.report.page.compared_jobs import describe_compared_jobs
 from shared.report.page.inline_figures import build_inline_figures
@@ -38,6 +39,7 @@ def render_report(
     return load_template("report.html.j2").render(
         heading=heading or ("Comparison" if comparison else "Stability report"),
         jobs=jobs,
+        run_noun=choose_run_noun(run for job in jobs for run in job.report.runs),
         metric=scored.metric,
         split=scored.split,
         pairs=comparison.pairs if comparison else [],
