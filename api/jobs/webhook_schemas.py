@@ -32,6 +32,8 @@ def _check_url(url: str) -> str:
         raise ValueError(
             "leave user and password out of the URL; the signature authenticates the sender"
         )
+    if len(url) > MAX_URL_LENGTH:
+        raise ValueError(f"give a URL of at most {MAX_URL_LENGTH:,} characters")
     if not _PLAIN_URL.fullmatch(url):
         raise ValueError(
             "write the host as a name of letters, digits, hyphens and dots, or as an IP address"
@@ -62,10 +64,10 @@ class WebhookRequest(StrictRequest):
     url: Annotated[
         str,
         Field(
-            max_length=MAX_URL_LENGTH,
             json_schema_extra={
                 "format": "uri",
                 "minLength": len("http://a"),
+                "maxLength": MAX_URL_LENGTH,
                 "pattern": "^https?://[!-~]+$",
             },
         ),

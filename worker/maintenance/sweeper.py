@@ -10,6 +10,7 @@ any machine and may be killed at any moment: every change is a guarded update.
 
 import logging
 import signal
+import os
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ from shared.infra.child_process import announce_start
 from shared.infra.private_files import keep_files_private
 from shared.infra.secret_box import SecretBox
 from shared.infra.settings import Settings, read_settings_or_exit
+from shared.infra.variable_names import warn_misspelled_variables
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_parts_prefix
 from shared.timings import REGISTRATION_INTERVAL_S
@@ -211,6 +213,7 @@ def main() -> int:
     keep_files_private()
     settings = read_settings_or_exit()
     logs.configure_logging(settings.log_level)
+    warn_misspelled_variables(os.environ)
     stop = _stop_on_signals()
     database = Database(settings.resolved_database_url)
     storage = Storage(settings.resolved_storage_url)

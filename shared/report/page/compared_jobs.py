@@ -39,9 +39,7 @@ def _describe_deleted(job: ComparedJob) -> str:
         spread = "" if job.std is None else f" ± {format_spread(job.std)}"
         scores = f"a mean of {format_number(job.mean)}{spread} over {format_count(job.n, 'run')}"
     failed = format_count(job.failed, "failed run")
-    return (
-        f"This job was deleted after the comparison. It had {scores}, {degenerate} and {failed}."
-    )
+    return f"This job was deleted after the comparison. It had {scores}, {degenerate} and {failed}."
 
 
 def _describe_change(section: JobSection, compared: ComparedJob) -> list[str]:
