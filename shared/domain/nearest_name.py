@@ -9,6 +9,10 @@ LIKENESS = 0.6
 
 def find_nearest_name(name: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:
     """Return the most similar of the known names; None if none is similar. Case is ignored."""
+    folded = name.casefold()
     by_folded = {one.casefold(): one for one in known}
-    nearest = get_close_matches(name.casefold(), by_folded, n=1, cutoff=likeness)
+    for one in by_folded:  # of a short name, two swapped letters are too large a part
+        if sorted(one) == sorted(folded):
+            return by_folded[one]
+    nearest = get_close_matches(folded, by_folded, n=1, cutoff=likeness)
     return by_folded[nearest[0]] if nearest else None

@@ -110,9 +110,9 @@ def _judge_some_degenerate(findings: ReportFindings, meaning: str) -> Verdict:
     assert rate is not None, "a degenerate run is a succeeded one"
     return Verdict(
         code="some_degenerate",
-        text=f"{meaning} Of all {findings.run_noun}s, {format_percent(rate[0])} to {format_percent(rate[1])} may "
-        f"be degenerate (95%). Over these {findings.run_noun}s: {findings.format_scores()}. Do not rely on a "
-        f"single run of this recipe.{format_missing_runs(findings)}"
+        text=f"{meaning} Of all {findings.run_noun}s, {format_percent(rate[0])} to {format_percent(rate[1])} "
+        f"may be degenerate (95%). Over these {findings.run_noun}s: {findings.format_scores()}. "
+        f"Do not rely on a single run of this recipe.{format_missing_runs(findings)}"
         + format_baseline_comparison(findings),
     )
 
@@ -200,8 +200,9 @@ def _judge_spread(findings: ReportFindings) -> Verdict:
     else:
         code = _choose_stable_code(findings, baseline)
         text = (
-            f"The {findings.run_noun}s agree: {scores}; the std is within {limit}. {precision} Up to "
-            f"{_format_highest_degenerate_rate(findings)} of all {findings.run_noun}s may still be degenerate."
+            f"The {findings.run_noun}s agree: {scores}; the std is within {limit}. {precision} "
+            f"Up to {_format_highest_degenerate_rate(findings)} of all {findings.run_noun}s may "
+            "still be degenerate."
         )
         if code == "too_few_rows":
             text = f"{_format_too_few_rows(findings)} {precision}"

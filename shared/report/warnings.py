@@ -119,7 +119,8 @@ def _warn_zero_spread(findings: ReportFindings) -> Iterator[Caution]:
             code="zero_spread",
             message=f"{scores} scores are equal, so std is 0 and the intervals of the mean have no "
             f"width. This does not mean that other {findings.run_noun}s score the same: up to "
-            f"{format_percent(equal.differing_share)} of all {findings.run_noun}s may differ (95% bound).",
+            f"{format_percent(equal.differing_share)} of all {findings.run_noun}s may differ "
+            "(95% bound).",
         )
 
 

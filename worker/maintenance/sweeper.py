@@ -9,8 +9,8 @@ any machine and may be killed at any moment: every change is a guarded update.
 """
 
 import logging
-import signal
 import os
+import signal
 import sys
 import threading
 import time
@@ -37,9 +37,9 @@ from shared.infra.child_process import announce_start
 from shared.infra.private_files import keep_files_private
 from shared.infra.secret_box import SecretBox
 from shared.infra.settings import Settings, read_settings_or_exit
-from shared.infra.variable_names import warn_misspelled_variables
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_parts_prefix
+from shared.infra.variable_names import warn_misspelled_variables
 from shared.timings import REGISTRATION_INTERVAL_S
 from worker.maintenance.garbage import sweep_cache, sweep_storage
 from worker.maintenance.model_fetcher import ModelFetcher

@@ -43,8 +43,8 @@ def decide_pair_verdict(findings: PairFindings) -> ComparisonVerdict:
     if a.is_all_degenerate and b.is_all_degenerate:
         return ComparisonVerdict(
             code="all_degenerate",
-            text=f"Every {findings.run_noun} of {a.name} and of {b.name} is degenerate: neither has learned "
-            f"anything to compare.{format_notes(findings)}",
+            text=f"Every {findings.run_noun} of {a.name} and of {b.name} is degenerate: neither "
+            f"has learned anything to compare.{format_notes(findings)}",
         )
     if min(len(a.scores), len(b.scores)) < 2:
         return _judge_failure_rates(findings) or _judge_seed_count(findings)
@@ -105,9 +105,9 @@ def _judge_seed_count(findings: PairFindings) -> ComparisonVerdict:
     over = "" if findings.pair_count == 1 else f" over {findings.pair_count} pairs"
     return ComparisonVerdict(
         code="not_enough_seeds",
-        text=f"Not enough {findings.run_noun}s: {format_count(len(a.scores), 'score')} of {a.name} and "
-        f"{len(b.scores)} of {b.name} cannot show a difference at alpha {findings.alpha:g}{over}, "
-        f"however large. {_advise_run_count(needed, findings.run_noun)}{format_notes(findings)}",
+        text=f"Not enough {findings.run_noun}s: {format_count(len(a.scores), 'score')} of "
+        f"{a.name} and {len(b.scores)} of {b.name} cannot show a difference at alpha "
+        f"{findings.alpha:g}{over}, however large. {_advise_run_count(needed, findings.run_noun)}{format_notes(findings)}",
         seeds_needed=needed,
     )
 
@@ -153,4 +153,5 @@ def _format_compatible_range(findings: PairFindings) -> str:
     bounds = welch_interval(findings.a.scores, findings.b.scores, findings.metric)
     if bounds is None:
         return ""
-    return f" Differences from {format_interval(bounds)} are compatible with these {findings.run_noun}s."
+    runs = f"these {findings.run_noun}s"
+    return f" Differences from {format_interval(bounds)} are compatible with {runs}."

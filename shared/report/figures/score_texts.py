@@ -52,7 +52,10 @@ def format_title(reports: TitledReports) -> str:
 
 
 def format_subtitle(reports: TitledReports) -> str:
-    text = f"Each mark is one {name_runs(reports)}. Below them: the mean and its 95% interval (Student's t)."
+    text = (
+        f"Each mark is one {name_runs(reports)}. Below them: the mean and its 95% interval "
+        "(Student's t)."
+    )
     if any(report.provisional for _, report in reports):
         return f"{text} Provisional: runs are still open."
     return text
