@@ -107,7 +107,8 @@ def _judge_seed_count(findings: PairFindings) -> ComparisonVerdict:
         code="not_enough_seeds",
         text=f"Not enough {findings.run_noun}s: {format_count(len(a.scores), 'score')} of "
         f"{a.name} and {len(b.scores)} of {b.name} cannot show a difference at alpha "
-        f"{findings.alpha:g}{over}, however large. {_advise_run_count(needed, findings.run_noun)}{format_notes(findings)}",
+        f"{findings.alpha:g}{over}, however large. "
+        f"{_advise_run_count(needed, findings.run_noun)}{format_notes(findings)}",
         seeds_needed=needed,
     )
 
