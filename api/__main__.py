@@ -14,6 +14,7 @@ from shared.encoders.model_dirs import find_model_dirs_problem
 from shared.infra import log
 from shared.infra.private_files import keep_files_private
 from shared.infra.settings import Settings, describe_missing_key, read_settings_or_exit
+from shared.infra.variable_names import warn_misspelled_variables
 
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
@@ -25,6 +26,7 @@ def main() -> int:
     keep_files_private()
     settings = read_settings_or_exit()
     log.configure_logging(settings.log_level)
+    warn_misspelled_variables(os.environ)
     refusal = describe_missing_key(
         settings, partial(has_keys, settings.resolved_database_url)
     ) or find_model_dirs_problem(settings.model_folders)

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import OperationalError
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.hosted_fields import describe_unsupported_field, describe_unsupported_value
+from api.known_fields import suggest_field
 from shared.domain.errors import DiskFull, InvalidRequest, ServiceError, ServiceUnavailable
 from shared.domain.invalid_values import (
     InvalidField,
@@ -113,8 +115,13 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _handle_unexpected_error)
 
 
-def describe_validation_errors(errors: Sequence[ErrorDetails], body: object) -> InvalidRequest:
-    """Describe the first invalid field, with its dotted path as ``param``, and count the others."""
+def describe_validation_errors(
+    errors: Sequence[ErrorDetails], body: object, body_type: object = None
+) -> InvalidRequest:
+    """Describe the first invalid field, with its dotted path as ``param``, and count the others.
+
+    ``body_type`` is the annotation of the body, whose fields an unknown one is compared with.
+    """
     places: dict[int | str, object] = {error["loc"][0]: None for error in errors}
     for name in ("query", "path", "header", "cookie"):
         if name in places:  # their values are not known here, and their names need no telling apart
@@ -123,7 +130,18 @@ def describe_validation_errors(errors: Sequence[ErrorDetails], body: object) -> 
     path = ".".join(map(str, field.path[1:]))
     others = _describe_others(field.others)
     description = _describe_invalid_field(_truncate_text(path), field)
-    return InvalidRequest(f"{description}{others}.", param=_truncate_text(path) or None)
+    cure = _suggest_field(path, field, body_type)
+    return InvalidRequest(f"{description}{others}.{cure}", param=_truncate_text(path) or None)
+
+
+def _suggest_field(path: str, field: InvalidField, body_type: object) -> str:
+    """Say what to do about an unknown field; empty for any other error."""
+    if not field.is_unknown or describe_unsupported_field(path) is not None:
+        return ""
+    meant = suggest_field(body_type, field.path[1:])
+    if meant is None:
+        return " The API's reference, at /docs, lists the known fields."
+    return f" Did you mean {meant}?"
 
 
 def _describe_others(count: int) -> str:
@@ -159,9 +177,18 @@ def _handle_service_error(_request: Request, error: Exception) -> JSONResponse:
     return to_error_response(error)
 
 
-def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
+def _handle_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return to_error_response(describe_validation_errors(error.errors(), error.body))
+    return to_error_response(
+        describe_validation_errors(error.errors(), error.body, _get_body_type(request))
+    )
+
+
+def _get_body_type(request: Request) -> object:
+    """Return the annotation of the body of the request's route; None without a body."""
+    route = request.scope.get("route")
+    field = route.body_field if isinstance(route, APIRoute) else None
+    return None if field is None else field.field_info.annotation
 
 
 def _handle_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -5,13 +5,15 @@ If they were ignored, a caller could take a misspelled parameter for one that wa
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from shared.domain.errors import InvalidRequest
+from shared.domain.nearest_name import find_nearest_name
+from shared.domain.wording import join_words
 
 MAX_SHOWN_NAME = 80
 MAX_METADATA_PAIRS = 16
@@ -63,7 +65,9 @@ async def check_query_parameters(request: Request) -> None:
             _check_metadata_parameter(request)
         elif name not in known and not (by_metadata and _METADATA_PATTERN.fullmatch(name)):
             shown = name[:MAX_SHOWN_NAME]
-            raise InvalidRequest(f"Unknown query parameter {shown}.", param=shown)
+            offered = known | ({"metadata"} if by_metadata else set())
+            cure = _suggest_name(name, offered, "query parameter")
+            raise InvalidRequest(f"Unknown query parameter {shown}. {cure}", param=shown)
 
 
 def _check_metadata_count(request: Request) -> None:
@@ -96,11 +100,22 @@ async def check_form_fields(request: Request) -> None:
     for name, count in Counter(name for name, _ in form.multi_items()).items():
         if name not in known:
             shown = name[:MAX_SHOWN_NAME]
-            raise InvalidRequest(f"Unknown form field {shown}.", param=shown)
+            cure = _suggest_name(name, known, "form field")
+            raise InvalidRequest(f"Unknown form field {shown}. {cure}", param=shown)
         if count > 1:
             raise InvalidRequest(
                 f"The form field {name} is sent {count} times; send it once.", param=name
             )
+
+
+def _suggest_name(name: str, known: Set[str], noun: str) -> str:
+    """Say which known name was probably meant, or else which there are."""
+    if not known:
+        return f"This operation has no {noun}s."
+    nearest = find_nearest_name(name[:MAX_SHOWN_NAME], known)
+    if nearest is not None:
+        return f"Did you mean {nearest}?"
+    return f"This operation has the {noun}{'s' * (len(known) > 1)} {join_words(sorted(known))}."
 
 
 def _list_dependants(request: Request) -> list[Dependant]:

@@ -73,7 +73,7 @@ def _build_jobs_table(
         "",
         Column("job", Kind.ID),
         "preset",
-        "seeds",
+        "runs",
         f"{metric}, mean ± std",
         "degenerate",
         "failed",

@@ -69,7 +69,7 @@ def list_keys(console: Console, home: Path | None) -> None:
 
 
 def revoke_key(console: Console, home: Path | None, text: str) -> None:
-    """Revoke the key with this name, ID or prefix."""
+    """Revoke the key with this name, ID or prefix, or an unambiguous beginning of one."""
     with open_keys(home) as keys:
         row = keys.revoke_key(text)
     console.print(

@@ -30,6 +30,7 @@ from shared.report.formatting import (
     format_seeds,
     format_spread,
 )
+from shared.report.missing_score import explain_missing_score
 
 PLAIN_WIDTH: Final = 10_000  # columns when not writing to a terminal: one line per sentence and row
 JOB_COLUMNS: Final = (
@@ -55,8 +56,12 @@ def format_interval(bounds: tuple[float, float] | None) -> str:
 
 
 def format_mean(result: StabilityReport | ComparedJob) -> str:
-    """Format mean and standard deviation, or that all scores are equal."""
+    """Format mean and standard deviation, or that all scores are equal, or that there is none."""
+    if result.mean is None:
+        return "no score"
     mean = format_number(result.mean)
+    if result.std is None:
+        return f"{mean} (one score, no spread)"
     return f"{mean} (equal scores)" if result.equal_scores else f"{mean} ± {format_std(result.std)}"
 
 
@@ -65,7 +70,11 @@ def format_std(value: float | None) -> str:
 
 
 def _format_mean_with_bound(report: StabilityReport) -> str:
-    """Format mean and standard deviation; of equal scores, the one that they do not exclude."""
+    """Format mean and standard deviation; of equal scores, the one that they do not exclude;
+    without scores, the reason.
+    """
+    if report.mean is None:
+        return f"no score: {explain_missing_score(report)}"
     text, equal = format_mean(report), report.equal_scores
     if equal is None or equal.std is None:
         return text
@@ -190,8 +199,10 @@ DISTRIBUTION_ROWS: Final[dict[str, Callable[[StabilityReport], str]]] = {
     "mean ± std": _format_mean_with_bound,
     "95% interval of the mean": lambda r: format_interval(None if r.equal_scores else r.ci95),
     ROW_INTERVAL: lambda r: format_interval(r.rows_ci95),
-    "min, quartiles, max": lambda r: " ".join(
-        map(format_number, (r.min, r.q1, r.median, r.q3, r.max))
+    "min, quartiles, max": lambda r: (
+        "no score"
+        if r.mean is None
+        else " ".join(map(format_number, (r.min, r.q1, r.median, r.q3, r.max)))
     ),
     BEST_CHECKPOINTS: format_average,
     BEST_RUN: format_best_run,

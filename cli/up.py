@@ -24,6 +24,7 @@ from cli.settings import read_service_settings, read_settings
 from shared.infra.child_process import build_module_command, build_module_environment
 from shared.infra.private_files import keep_files_private
 from shared.infra.settings import Settings, describe_missing_key
+from shared.infra.variable_names import list_misspelled_variables
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
 LISTEN_BACKLOG = 2048  # connections that wait while the API starts
@@ -102,6 +103,8 @@ async def _run_programs(
             output.write_parent_line(line)
 
     try:
+        for sentence in list_misspelled_variables(os.environ):
+            output.write_parent_line(f"Warning: {sentence}")
         for name in filter(os.environ.get, _IGNORED_VARIABLES):
             output.write_parent_line(
                 f"{name} is set but ignored: `evenkeel up` keeps its state in {home.folder}"

@@ -3,6 +3,7 @@
 The sweeper is a separate process; ``evenkeel worker`` starts both.
 """
 
+import os
 import sys
 import warnings
 
@@ -12,6 +13,7 @@ from shared.encoders.model_dirs import find_model_dirs_problem
 from shared.infra import log
 from shared.infra.private_files import keep_files_private
 from shared.infra.settings import read_settings_or_exit
+from shared.infra.variable_names import warn_misspelled_variables
 from worker import tasks
 from worker.app import make_worker
 
@@ -20,6 +22,7 @@ def main() -> None:
     keep_files_private()
     settings = read_settings_or_exit()
     log.configure_logging(settings.log_level)
+    warn_misspelled_variables(os.environ)
     problem = find_model_dirs_problem(settings.model_folders)
     if problem is not None:
         sys.stderr.write(f"{problem}\n")

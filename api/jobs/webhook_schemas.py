@@ -15,6 +15,7 @@ from shared.infra.settings import Settings
 from shared.infra.webhook_signature import SECRET_PREFIX
 
 MIN_KEY_BYTES = 16
+MAX_URL_LENGTH = 2048
 # libraries disagree on hosts with other characters, such as backslashes and percent signs
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#].*)?")
 
@@ -31,6 +32,8 @@ def _check_url(url: str) -> str:
         raise ValueError(
             "leave user and password out of the URL; the signature authenticates the sender"
         )
+    if len(url) > MAX_URL_LENGTH:
+        raise ValueError(f"give a URL of at most {MAX_URL_LENGTH:,} characters")
     if not _PLAIN_URL.fullmatch(url):
         raise ValueError(
             "write the host as a name of letters, digits, hyphens and dots, or as an IP address"
@@ -61,9 +64,12 @@ class WebhookRequest(StrictRequest):
     url: Annotated[
         str,
         Field(
-            min_length=8,
-            max_length=2048,
-            json_schema_extra={"format": "uri", "pattern": "^https?://[!-~]+$"},
+            json_schema_extra={
+                "format": "uri",
+                "minLength": len("http://a"),
+                "maxLength": MAX_URL_LENGTH,
+                "pattern": "^https?://[!-~]+$",
+            },
         ),
         AfterValidator(_check_url),
     ]

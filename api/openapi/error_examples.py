@@ -65,7 +65,10 @@ _JOB_ID, _OTHER_JOB_ID, _RUN_ID = (
 _MODEL_ID = "ft:all-MiniLM-L6-v2:local::7d6c0f9e"
 
 _REQUEST_ERRORS: tuple[ServiceError, ...] = (
-    InvalidRequest("Unknown field recipe.lerning_rate.", param="recipe.lerning_rate"),
+    InvalidRequest(
+        "Unknown field recipe.lerning_rate. Did you mean recipe.learning_rate?",
+        param="recipe.lerning_rate",
+    ),
     InvalidValue(
         "The file has no column with this name. The columns are: text, label.",
         param="task.label_column",

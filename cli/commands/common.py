@@ -1,6 +1,7 @@
 """What the command modules share: help panels, command groups, the client and questions."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SERVICE_PANEL: Final = "The service"
 JOBS_PANEL: Final = "Jobs"
 MODELS_PANEL: Final = "Models and data"
+USUAL_VARIABLES: Final = frozenset({"EVENKEEL_API_KEY", "EVENKEEL_HOME", "EVENKEEL_URL"})
 
 
 def create_command_group() -> typer.Typer:
@@ -25,7 +27,19 @@ def create_client(url: str) -> "Client":
     """Create a client that sends the key in EVENKEEL_API_KEY, if there is one."""
     from cli.client import Client
 
+    _warn_misspelled_variables()
     return Client(url, os.environ.get("EVENKEEL_API_KEY"))
+
+
+def _warn_misspelled_variables() -> None:
+    """Warn of variables without effect. The names of settings are only loaded if one is unusual."""
+    names = {name for name in os.environ if name.upper().startswith("EVEN")}
+    if names <= USUAL_VARIABLES:
+        return
+    from shared.infra.variable_names import list_misspelled_variables
+
+    for sentence in list_misspelled_variables(os.environ):
+        sys.stderr.write(f"Warning: {sentence}\n")
 
 
 def confirm_deletion(question: str) -> None:

@@ -18,6 +18,9 @@ USE_INTERVAL_S = 60.0
 """A use is recorded at most so often."""
 
 
+MATCHES_SHOWN = 3
+
+
 class KeyRefused(Exception):
     """A key cannot be created or revoked; the text says why and what to do."""
 
@@ -103,15 +106,11 @@ class ApiKeys:
         ]
 
     def revoke_key(self, text: str) -> ApiKey:
-        """Revoke the key with this name, ID or prefix. Raises KeyRefused."""
-        is_meant = or_(ApiKey.id == text, ApiKey.name == text, ApiKey.prefix == text)
-        query = select(ApiKey).where(is_meant, ApiKey.revoked_at.is_(None)).with_for_update()
-        row = self._session.scalars(query).first()
-        if row is None:
-            raise KeyRefused(
-                f"No key that can be revoked has the name, ID or prefix {text[:80]!r}. "
-                "`evenkeel keys list` shows all keys."
-            )
+        """Revoke the key with this name, ID or prefix, or the only one of which the text is the
+        beginning. Raises KeyRefused.
+        """
+        query = select(ApiKey).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.id)
+        row = _choose_key(self._session.scalars(query.with_for_update()).all(), text)
         row.revoked_at = read_db_time(self._session)
         return row
 
@@ -123,6 +122,26 @@ class ApiKeys:
             .where(ApiKey.id == key_id, or_(ApiKey.last_used_at.is_(None), is_old))
             .values(last_used_at=db_now())
         )
+
+
+def _choose_key(keys: Sequence[ApiKey], text: str) -> ApiKey:
+    """Return the key that a text names whole, or else the only one that begins with it."""
+    names = {key: (key.name, key.id, key.prefix) for key in keys}
+    whole = [key for key in keys if text in names[key]]
+    begun = [key for key in keys if text and any(one.startswith(text) for one in names[key])]
+    found = whole or begun
+    if not found:
+        raise KeyRefused(
+            f"No key that can be revoked has the name, ID or prefix {text[:80]!r}. "
+            "`evenkeel keys list` shows all keys."
+        )
+    if len(found) > 1:
+        shown = ", ".join(f"{key.name} ({key.prefix})" for key in found[:MATCHES_SHOWN])
+        more = "" if len(found) <= MATCHES_SHOWN else f" and {len(found) - MATCHES_SHOWN} more"
+        raise KeyRefused(
+            f"{text[:80]!r} fits {len(found)} keys: {shown}{more}. Give more of the name or prefix."
+        )
+    return found[0]
 
 
 def has_keys(url: str) -> bool:

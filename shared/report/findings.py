@@ -6,6 +6,7 @@ from shared.report.base import Interval
 from shared.report.details import DiscardEffect, EqualScores
 from shared.report.distribution import Distribution, student_interval
 from shared.report.formatting import (
+    choose_run_noun,
     format_count,
     format_interval,
     format_number,
@@ -41,8 +42,8 @@ class ReportFindings:
 
     @property
     def run_noun(self) -> str:
-        """What the counted runs differ by: each has a seed of its own, unless they are folds."""
-        return "seed" if all(run.fold is None for run in self.results.runs) else "run"
+        """What to call the counted runs in sentences."""
+        return choose_run_noun(self.results.runs)
 
     @property
     def cautious_interval(self) -> Interval | None:
@@ -61,7 +62,7 @@ class ReportFindings:
         seeds = format_count(self.scored_runs, self.run_noun)
         text = (
             f"None of the {seeds} differs, but up to {format_percent(equal.differing_share)} of "
-            "all seeds may (95% bound)"
+            f"all {self.run_noun}s may (95% bound)"
         )
         if equal.std is None:
             return f"{text}."

@@ -1,6 +1,7 @@
 """Formatting of numbers, counts and names in sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from shared.domain.wording import choose_verb as choose_verb
 from shared.domain.wording import format_count as format_count
@@ -80,3 +81,13 @@ def format_seeds(init_seed: int, data_seed: int, fold: int | None) -> str:
     """Name a run in a table: by its one seed, or by both seeds, and its fold."""
     seeds = str(init_seed) if init_seed == data_seed else f"{init_seed}, data {data_seed}"
     return seeds if fold is None else f"{seeds}, fold {fold}"
+
+
+class _FoldedRun(Protocol):
+    @property
+    def fold(self) -> int | None: ...
+
+
+def choose_run_noun(runs: Iterable[_FoldedRun]) -> str:
+    """Choose what to call counted runs: each has a seed of its own, unless they are folds."""
+    return "seed" if all(run.fold is None for run in runs) else "run"

@@ -27,6 +27,7 @@ from shared.report.details import (
     PublishedScore,
     VarianceSplit,
 )
+from shared.report.formatting import choose_run_noun
 
 Split = Literal["validation", "test"]
 Severity = Literal["high", "medium", "low"]
@@ -280,3 +281,8 @@ class StabilityReport(FrozenModel):
     """The pilots that chose automatic settings, and their scores; no other number includes them."""
     runs: list[ReportedRun]
     """Runs by index."""
+
+    @property
+    def run_noun(self) -> str:
+        """What to call the counted runs in sentences."""
+        return choose_run_noun(self.runs)

@@ -110,9 +110,9 @@ def _judge_some_degenerate(findings: ReportFindings, meaning: str) -> Verdict:
     assert rate is not None, "a degenerate run is a succeeded one"
     return Verdict(
         code="some_degenerate",
-        text=f"{meaning} Of all seeds, {format_percent(rate[0])} to {format_percent(rate[1])} may "
-        f"be degenerate (95%). Over these seeds: {findings.format_scores()}. Do not rely on a "
-        f"single run of this recipe.{format_missing_runs(findings)}"
+        text=f"{meaning} Of all {findings.run_noun}s, {format_percent(rate[0])} to "
+        f"{format_percent(rate[1])} may be degenerate (95%). Over these {findings.run_noun}s: {findings.format_scores()}. "
+        f"Do not rely on a single run of this recipe.{format_missing_runs(findings)}"
         + format_baseline_comparison(findings),
     )
 
@@ -196,12 +196,13 @@ def _judge_spread(findings: ReportFindings) -> Verdict:
     limit = f"{format_number(STABLE_STD)}, the limit for stable"
     if std > STABLE_STD:
         code = "unstable"
-        text = f"The score depends on the seed: {scores}; the std is above {limit}. {precision}"
+        text = f"{_describe_dependence(findings)}: {scores}; the std is above {limit}. {precision}"
     else:
         code = _choose_stable_code(findings, baseline)
         text = (
-            f"The seeds agree: {scores}; the std is within {limit}. {precision} Up to "
-            f"{_format_highest_degenerate_rate(findings)} of all seeds may still be degenerate."
+            f"The {findings.run_noun}s agree: {scores}; the std is within {limit}. {precision} "
+            f"Up to {_format_highest_degenerate_rate(findings)} of all {findings.run_noun}s may "
+            "still be degenerate."
         )
         if code == "too_few_rows":
             text = f"{_format_too_few_rows(findings)} {precision}"
@@ -232,7 +233,7 @@ def _format_too_few_rows(findings: ReportFindings) -> str:
     rows = format_count(results.evaluation_rows or 0, f"{results.split} row")
     return (
         f"{rows} cannot show whether this is stable: {findings.format_scores()}, but one other "
-        "prediction in a single seed would give a std of about "
+        f"prediction in a single {findings.run_noun} would give a std of about "
         f"{format_number(_compute_smallest_visible_std(findings))}, above "
         f"{format_number(STABLE_STD)}, the limit for stable."
     )
@@ -246,6 +247,11 @@ def _format_precision(findings: ReportFindings, std: float) -> str:
     low, high = map(format_spread, std_interval(std, seeds, findings.results.metric))
     runs = f"{seeds} {findings.run_noun}s"
     return f"With {runs}, its 95% interval is {low} to {high} (for normal scores)."
+
+
+def _describe_dependence(findings: ReportFindings) -> str:
+    is_folded = findings.run_noun == "run"
+    return f"The score depends on the {'seed and the fold' if is_folded else 'seed'}"
 
 
 def _format_highest_degenerate_rate(findings: ReportFindings) -> str:

@@ -60,7 +60,7 @@ def _describe_open_runs(findings: ReportFindings) -> str:
 
 def _describe_cancelled_runs(findings: ReportFindings) -> str:
     verb = choose_verb(findings.cancelled, "was", "were")
-    return f"{verb} cancelled: the distribution covers fewer seeds than planned."
+    return f"{verb} cancelled: the distribution covers fewer {findings.run_noun}s than planned."
 
 
 def _describe_discarded_runs(findings: ReportFindings) -> str:
@@ -70,7 +70,7 @@ def _describe_discarded_runs(findings: ReportFindings) -> str:
 
 def _describe_kept_runs(findings: ReportFindings) -> str:
     effect = findings.discard_effect
-    text = "The distribution covers the kept runs, so its mean is above that of a random seed."
+    text = "The distribution covers the kept runs, so its mean is above that of a random run."
     if (
         effect is None
         or effect.mean_started is None
@@ -118,8 +118,9 @@ def _warn_zero_spread(findings: ReportFindings) -> Iterator[Caution]:
         yield make_caution(
             code="zero_spread",
             message=f"{scores} scores are equal, so std is 0 and the intervals of the mean have no "
-            "width. This does not mean that other seeds score the same: up to "
-            f"{format_percent(equal.differing_share)} of all seeds may differ (95% bound).",
+            f"width. This does not mean that other {findings.run_noun}s score the same: up to "
+            f"{format_percent(equal.differing_share)} of all {findings.run_noun}s may differ "
+            "(95% bound).",
         )
 
 
@@ -152,7 +153,7 @@ def _warn_few_rows(findings: ReportFindings) -> Iterator[Caution]:
         yield make_caution(
             code="small_evaluation_set",
             message=f"The scores are measured on {rows}. {statement} from the choice of rows "
-            "alone, which the intervals over seeds do not include.",
+            f"alone, which the intervals over {findings.run_noun}s do not include.",
         )
 
 

@@ -9,6 +9,7 @@ any machine and may be killed at any moment: every change is a guarded update.
 """
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -39,6 +40,7 @@ from shared.infra.settings import Settings, read_settings_or_exit
 from shared.infra.shutdown import ExitDeadline
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import build_parts_prefix
+from shared.infra.variable_names import warn_misspelled_variables
 from shared.timings import REGISTRATION_INTERVAL_S
 from worker.maintenance.garbage import sweep_cache, sweep_storage
 from worker.maintenance.model_fetcher import ModelFetcher
@@ -213,6 +215,7 @@ def main() -> int:
     keep_files_private()
     settings = read_settings_or_exit()
     logs.configure_logging(settings.log_level)
+    warn_misspelled_variables(os.environ)
     stop = _stop_on_signals()
     database = Database(settings.resolved_database_url)
     storage = Storage(settings.resolved_storage_url, build_blob_check(database))

@@ -19,7 +19,9 @@ MAX_FURTHER_SEEDS = 200
 
 @router.post("/jobs/{job_id}/pause")
 async def pause(page: PageDep, job_id: JobIdPath, _form: FormDep) -> Response:
-    await page.services.heavy.stops.run(pausing.pause_job, page.services, job_id)
+    await page.services.heavy.stops.run(
+        page.services.owner_id, pausing.pause_job, page.services, job_id
+    )
     return page.redirect(f"/jobs/{job_id}")
 
 
@@ -37,7 +39,9 @@ def confirm_cancel(page: PageDep, job_id: JobIdPath) -> Response:
 
 @router.post("/jobs/{job_id}/cancel")
 async def cancel(page: PageDep, job_id: JobIdPath, _form: FormDep) -> Response:
-    await page.services.heavy.stops.run(service.cancel_job, page.services, job_id)
+    await page.services.heavy.stops.run(
+        page.services.owner_id, service.cancel_job, page.services, job_id
+    )
     return page.redirect(f"/jobs/{job_id}")
 
 

@@ -28,11 +28,13 @@ async def create_sample_job(services: AppServices, once: str) -> str:
 
     A form that is sent twice has the same ``once``, and creates one job.
     """
-    file_id = await services.heavy.uploads.run(_store_dataset, services)
+    file_id = await services.heavy.uploads.run(services.owner_id, _store_dataset, services)
     request = JobRequest.model_validate({"training_file": file_id, **SETTINGS})
     identity = RequestIdentity(key=once or None)
     digest = f"sample {once}"
-    job = await services.heavy.jobs.run(creation.create_job, services, request, identity, digest)
+    job = await services.heavy.jobs.run(
+        services.owner_id, creation.create_job, services, request, identity, digest
+    )
     return job.id
 
 

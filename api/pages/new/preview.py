@@ -39,7 +39,7 @@ async def read_preview(services: AppServices, draft: Draft) -> Preview:
     """Read the first rows as the draft says. Raises FileNotFound, ServiceBusy."""
     try:
         request = draft.build_request()
-        return await services.heavy.plans.run(_read, services, request)
+        return await services.heavy.plans.run(services.owner_id, _read, services, request)
     except InvalidDraft as refused:
         return Preview(None, str(refused))
     except ServiceError as error:

@@ -91,7 +91,7 @@ def find_small_validation_set(rows: int) -> list[Finding]:
     if validation_rows >= MIN_VALIDATION_ROWS:
         return []
     message = (
-        f"The default split has fewer than {MIN_VALIDATION_ROWS} validation rows, so scores "
-        "are imprecise."
+        f"A job that trains on this file with the default split has fewer than "
+        f"{MIN_VALIDATION_ROWS} validation rows, so its scores are imprecise."
     )
     return [Finding(code="few_validation_rows", message=message, count=validation_rows)]

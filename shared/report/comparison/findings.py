@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.report.comparison.schemas import ComparisonInput, HypothesisTest
+from shared.report.formatting import choose_run_noun
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class PairFindings:
     @property
     def metric(self) -> str:
         return self.a.report.metric
+
+    @property
+    def run_noun(self) -> str:
+        """What to call the counted runs of either job in sentences."""
+        return choose_run_noun([*self.a.report.runs, *self.b.report.runs])
 
     def get_p(self, test_name: str) -> float | None:
         """Return the test's p as it counts: adjusted if there are several pairs."""

@@ -45,7 +45,7 @@ def _format_spreads(findings: PairFindings) -> str:
     if 2 * steady.report.degenerate > steady.report.n:
         return (
             f" The scores of {steady.name} vary less ({spread}), but only because most of its "
-            "seeds learned nothing."
+            f"{steady.report.run_noun}s learned nothing."
         )
     return f" The scores of {steady.name} vary less: {spread}."
 
@@ -72,13 +72,13 @@ def format_notes(findings: PairFindings) -> str:
 def _iterate_notes(job: ComparisonInput) -> Iterator[str]:
     report = job.report
     if report.degenerate and report.n:
-        seeds = format_fraction(report.degenerate, report.n, "seed")
-        yield f"{seeds} of {job.name} {choose_verb(report.degenerate, 'is', 'are')} degenerate"
+        runs = format_fraction(report.degenerate, report.n, report.run_noun)
+        yield f"{runs} of {job.name} {choose_verb(report.degenerate, 'is', 'are')} degenerate"
     if (unscored := report.n - len(job.scores)) > 0:
         verb = choose_verb(unscored, "has", "have")
         pronoun = "it" if unscored == 1 else "them"
-        seeds = format_count(unscored, "seed")
-        yield f"{seeds} of {job.name} {verb} no score, so the mean leaves {pronoun} out"
+        runs = format_count(unscored, report.run_noun)
+        yield f"{runs} of {job.name} {verb} no score, so the mean leaves {pronoun} out"
     if report.failed:
         verb = choose_verb(report.failed, "is", "are")
         yield f"{format_count(report.failed, 'run')} of {job.name} failed and {verb} not counted"

@@ -66,7 +66,7 @@ def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
     sizes = (pairs, pairs)
     if pairs < MIN_PAIRS:
         there_are = f"there {choose_verb(pairs, 'is', 'are')} {pairs}"
-        reason = f"{MIN_PAIRS} seeds with a score in both jobs are needed; {there_are}"
+        reason = f"{MIN_PAIRS} matching runs with a score in both jobs are needed; {there_are}"
         return HypothesisTest(
             name="paired_permutation", n=sizes, statistic=None, p=None, reason=reason
         )

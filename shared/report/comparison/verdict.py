@@ -43,8 +43,8 @@ def decide_pair_verdict(findings: PairFindings) -> ComparisonVerdict:
     if a.is_all_degenerate and b.is_all_degenerate:
         return ComparisonVerdict(
             code="all_degenerate",
-            text=f"Every seed of {a.name} and of {b.name} is degenerate: neither has learned "
-            f"anything to compare.{format_notes(findings)}",
+            text=f"Every {findings.run_noun} of {a.name} and of {b.name} is degenerate: neither "
+            f"has learned anything to compare.{format_notes(findings)}",
         )
     if min(len(a.scores), len(b.scores)) < 2:
         return _judge_failure_rates(findings) or _judge_seed_count(findings)
@@ -63,7 +63,8 @@ def _judge_failure_rates(findings: PairFindings) -> ComparisonVerdict | None:
     winner, loser = (b, a) if a.is_all_degenerate else (a, b)
     return ComparisonVerdict(
         code="b_better" if winner is b else "a_better",
-        text=f"{winner.name} is better than {loser.name}: every seed of {loser.name} is "
+        text=f"{winner.name} is better than {loser.name}: every {loser.report.run_noun} of "
+        f"{loser.name} is "
         "degenerate, and too few of them have a score to compare means; "
         f"{format_failure_rates(findings)}.{format_notes(findings)}",
     )
@@ -94,7 +95,7 @@ def _format_difference(findings: PairFindings, difference: float) -> str:
     winner, loser = (b, a) if difference > 0 else (a, b)
     return (
         f"{winner.name} is better than {loser.name} by {format_number(abs(difference))} "
-        f"{a.report.metric} on average over seeds: {_format_means(findings)}."
+        f"{a.report.metric} on average over {findings.run_noun}s: {_format_means(findings)}."
     )
 
 
@@ -104,22 +105,23 @@ def _judge_seed_count(findings: PairFindings) -> ComparisonVerdict:
     over = "" if findings.pair_count == 1 else f" over {findings.pair_count} pairs"
     return ComparisonVerdict(
         code="not_enough_seeds",
-        text=f"Not enough seeds: {format_count(len(a.scores), 'score')} of {a.name} and "
-        f"{len(b.scores)} of {b.name} cannot show a difference at alpha {findings.alpha:g}{over}, "
-        f"however large. {_advise_seed_count(needed)}{format_notes(findings)}",
+        text=f"Not enough {findings.run_noun}s: {format_count(len(a.scores), 'score')} of "
+        f"{a.name} and {len(b.scores)} of {b.name} cannot show a difference at alpha "
+        f"{findings.alpha:g}{over}, however large. "
+        f"{_advise_run_count(needed, findings.run_noun)}{format_notes(findings)}",
         seeds_needed=needed,
     )
 
 
-def _advise_seed_count(needed: int | None) -> str:
+def _advise_run_count(needed: int | None, noun: str) -> str:
     if needed is None:
-        return "The permutation test cannot reach this alpha with any number of seeds."
+        return f"The permutation test cannot reach this alpha with any number of {noun}s."
     advice = (
-        f"At least {needed} seeds per job are needed, which suffice only if every score of one "
+        f"At least {needed} {noun}s per job are needed, which suffice only if every score of one "
         "job is above every score of the other."
     )
     if needed < MIN_SEEDS:
-        advice += f" With fewer than {MIN_SEEDS} seeds, the spread is hardly known either."
+        advice += f" With fewer than {MIN_SEEDS} {noun}s, the spread is hardly known either."
     return advice
 
 
@@ -145,11 +147,12 @@ def _format_evidence(findings: PairFindings) -> str:
         if bounds is None
         else f"difference {format_number(difference)}, 95% {format_interval(bounds)}; "
     )
-    return f"{interval}{tests}{adjusted}; {len(a.scores)} and {len(b.scores)} seeds"
+    return f"{interval}{tests}{adjusted}; {len(a.scores)} and {len(b.scores)} {findings.run_noun}s"
 
 
 def _format_compatible_range(findings: PairFindings) -> str:
     bounds = welch_interval(findings.a.scores, findings.b.scores, findings.metric)
     if bounds is None:
         return ""
-    return f" Differences from {format_interval(bounds)} are compatible with these seeds."
+    runs = f"these {findings.run_noun}s"
+    return f" Differences from {format_interval(bounds)} are compatible with {runs}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.report.details import BestOf
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, ROW_PX
+from shared.report.figures.score_texts import name_runs
 from shared.report.figures.titles import build_title
 from shared.report.schemas import StabilityReport
 
@@ -40,18 +41,19 @@ def build_best_of_n_figure(
     ]
     if not curves:
         raise ValueError("the figure needs a report with a best-of-n curve")
+    noun = name_runs(reports)
     split, metric = reports[0][1].split, reports[0][1].metric
-    subtitle = f"{SCORE_DESCRIPTIONS[split]}; drawn from the existing seeds (Dodge et al. 2019)."
-    chart = _build_lines(curves, f"expected {metric} on {split}", palette).properties(
+    subtitle = f"{SCORE_DESCRIPTIONS[split]}; drawn from the existing {noun}s (Dodge et al. 2019)."
+    chart = _build_lines(curves, f"expected {metric} on {split}", noun, palette).properties(
         width=ROW_PX,
         height=200,
-        title=build_title("Expected score of the best of n seeds", subtitle, FIGURE_PX),
+        title=build_title(f"Expected score of the best of n {noun}s", subtitle, FIGURE_PX),
     )
     return finish_figure(chart, palette)
 
 
 def _build_lines(
-    curves: Sequence[tuple[str, Sequence[BestOf]]], y_title: str, palette: Palette
+    curves: Sequence[tuple[str, Sequence[BestOf]]], y_title: str, noun: str, palette: Palette
 ) -> "altair.LayerChart | altair.FacetChart":
     import altair as alt
 
@@ -62,7 +64,7 @@ def _build_lines(
     ]
     color, dash = _encode_jobs([title for title, _ in curves], palette)
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        x=_build_seed_axis(max(len(curve) for _, curve in curves)),
+        x=_build_count_axis(max(len(curve) for _, curve in curves), noun),
         y=alt.Y("expected:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
         color=color,
     )
@@ -72,12 +74,12 @@ def _build_lines(
     )
 
 
-def _build_seed_axis(most: int) -> "altair.X":
+def _build_count_axis(most: int, noun: str) -> "altair.X":
     import altair as alt
 
     return alt.X(
         "n:Q",
-        title="seeds trained, the best by validation kept",
+        title=f"{noun}s trained, the best by validation kept",
         scale=alt.Scale(domain=[1, max(most, 2)], nice=False),
         # given, because a count of ticks would also put some between whole numbers
         axis=alt.Axis(

@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from shared.report.figures.figure import LIGHT, TEXT_PX, Figure, Palette, finish_figure
-from shared.report.figures.lanes import estimate_text_width
 from shared.report.figures.panels import FIGURE_PX
+from shared.report.figures.text_width import estimate_text_width
 from shared.report.figures.titles import build_title
 from shared.report.schemas import ConfusionMatrix
 

@@ -68,7 +68,7 @@ def build_loss_curves_figure(
     chart = alt.vconcat(*rows, spacing=22).properties(
         title=build_title(
             f"Validation loss and {metric} during training (n = {sizes})",
-            "One line per seed; the dot is its chosen checkpoint. Dashed: degenerate seeds.",
+            "One line per run; the dot is its chosen checkpoint. Dashed: degenerate runs.",
             FIGURE_PX,
         )
     )

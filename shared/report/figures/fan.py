@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from shared.report.details import FanPoint, LearningCurve
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
+from shared.report.figures.score_texts import name_runs
 from shared.report.figures.titles import build_title
 from shared.report.schemas import StabilityReport
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 PANEL_HEIGHT_PX = 200
 SUBTITLE = (
-    "Line: median. Darker band: first to third quartile. Lighter band: lowest to highest seed."
+    "Line: median. Darker band: first to third quartile. Lighter band: lowest to highest run."
 )
 
 
@@ -32,7 +33,7 @@ def build_fan_figure(
     ]
     if not curves:
         raise ValueError("a fan needs a report with a learning curve")
-    title = f"Validation {curves[0][1].metric} over the seeds, at each evaluation"
+    title = f"Validation {curves[0][1].metric} over the {name_runs(reports)}s, at each evaluation"
     chart = _build_panels(curves, palette).properties(title=build_title(title, SUBTITLE, FIGURE_PX))
     return finish_figure(chart, palette)
 

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared.report.figures.enclosure import enclose_texts
+
 if TYPE_CHECKING:
     import altair
 
@@ -52,13 +54,13 @@ class Figure:
     def to_svg(self) -> str:
         import vl_convert
 
-        return str(vl_convert.vegalite_to_svg(self.spec))
+        return enclose_texts(str(vl_convert.vegalite_to_svg(self.spec)))
 
     def to_png(self, scale: float = 2.0) -> bytes:
         """Render at ``scale`` times the size. A palette of CSS variables cannot be rendered."""
         import vl_convert
 
-        return bytes(vl_convert.vegalite_to_png(self.spec, scale=scale))
+        return bytes(vl_convert.svg_to_png(self.to_svg(), scale=scale))
 
 
 def finish_figure(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
+from shared.report.figures.text_width import estimate_text_width
+
 Side = Literal["left", "right"]
 SIDES: tuple[Side, ...] = ("right", "left")
 
@@ -12,14 +14,6 @@ LANE_PX = 18  # height of a lane
 LABEL_FONT_PX = 13
 LEADER_GAP_PX = 5  # between a leader and its own label
 CLEARANCE_PX = 4  # between a label and whatever is beside it
-_CHARACTER_WIDTHS = (
-    ("ijl|'!.,:;", 0.28),
-    ("ftrI ()[]/-", 0.34),
-    ("mwMW%@&", 1.02),
-    ("ABCDEFGHJKLNOPQRSTUVXYZ", 0.78),
-)
-"""Upper bounds of Arial's widths, in font sizes; other characters have ``_OTHER_WIDTH``."""
-_OTHER_WIDTH, _NON_ASCII_WIDTH = 0.6, 1.02
 
 
 @dataclass(frozen=True)
@@ -92,20 +86,6 @@ def place_labels(labels: Sequence[Label], plot_width: float) -> list[PlacedLabel
 
 def count_lanes(placed: Sequence[PlacedLabel]) -> int:
     return 1 + max((label.lane for label in placed), default=-1)
-
-
-def estimate_text_width(text: str, font_px: float) -> float:
-    """Estimate the width of a text from above, in pixels, for the fonts of the figures."""
-    return font_px * sum(_estimate_character_width(character) for character in text)
-
-
-def _estimate_character_width(character: str) -> float:
-    if not character.isascii():
-        return _NON_ASCII_WIDTH
-    return next(
-        (width for characters, width in _CHARACTER_WIDTHS if character in characters),
-        _OTHER_WIDTH,
-    )
 
 
 def _assign_lanes(labels: Sequence[Label], sides: Sequence[Side]) -> list[PlacedLabel] | None:

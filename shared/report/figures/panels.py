@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.report.figures.figure import TEXT_PX
-from shared.report.figures.lanes import estimate_text_width
+from shared.report.figures.text_width import BOLD_FACTOR, estimate_text_width
 
 if TYPE_CHECKING:
     import altair
@@ -16,7 +16,6 @@ FIGURE_PX = ROW_PX + 70
 """Width of a figure with a row of panels and the labels of its vertical axis."""
 MAX_COLUMNS = 3
 """With more panels in a row, two headers would run into each other."""
-BOLD_FACTOR = 1.1  # width of bold letters over that of regular ones
 
 
 @dataclass(frozen=True)

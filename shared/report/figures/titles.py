@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from shared.report.figures.figure import TEXT_PX, TITLE_PX
-from shared.report.figures.lanes import estimate_text_width
-from shared.report.figures.panels import BOLD_FACTOR
+from shared.report.figures.text_width import BOLD_FACTOR, estimate_text_width
 
 if TYPE_CHECKING:
     import altair

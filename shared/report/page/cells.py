@@ -11,6 +11,7 @@ from shared.report.formatting import (
     format_seeds,
     format_spread,
 )
+from shared.report.missing_score import explain_missing_score
 from shared.report.schemas import ReportedRun
 
 MISSING = "–"
@@ -68,6 +69,7 @@ def _format_run_seeds(run: ReportedRun) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
+    "missing_score": explain_missing_score,
     "number": _format_number_cell,
     "spread": _format_spread_cell,
     "interval": _format_interval_cell,

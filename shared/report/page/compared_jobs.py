@@ -6,7 +6,7 @@ from typing import Any
 from shared.domain.states import RunState
 from shared.report.comparison.schemas import ComparedJob, Comparison
 from shared.report.comparison.titles import build_titles
-from shared.report.formatting import format_count, format_number
+from shared.report.formatting import format_count, format_number, format_spread
 from shared.report.page.section import JobSection
 
 
@@ -33,11 +33,13 @@ def describe_compared_jobs(
 
 def _describe_deleted(job: ComparedJob) -> str:
     degenerate = format_count(job.degenerate, "degenerate run")
-    return (
-        "This job was deleted after the comparison. It had a mean of "
-        f"{format_number(job.mean)} ± {format_number(job.std)} over {format_count(job.n, 'seed')}, "
-        f"{degenerate} and {format_count(job.failed, 'failed run')}."
-    )
+    if job.mean is None:
+        scores = "no score"
+    else:
+        spread = "" if job.std is None else f" ± {format_spread(job.std)}"
+        scores = f"a mean of {format_number(job.mean)}{spread} over {format_count(job.n, 'run')}"
+    failed = format_count(job.failed, "failed run")
+    return f"This job was deleted after the comparison. It had {scores}, {degenerate} and {failed}."
 
 
 def _describe_change(section: JobSection, compared: ComparedJob) -> list[str]:
@@ -46,7 +48,7 @@ def _describe_change(section: JobSection, compared: ComparedJob) -> list[str]:
     )
     if scored == compared.n:
         return []
-    then = format_count(compared.n, "seed")
+    then = format_count(compared.n, "run")
     return [
         f"{section.title} had {then} with a score when it was compared and has {scored} now; "
         "compare again to include them."

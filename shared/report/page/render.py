@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.report.cautions import rank_cautions
 from shared.report.comparison.schemas import Comparison
 from shared.report.figures import DARK, LIGHT, build_scores_figure
+from shared.report.formatting import choose_run_noun
 from shared.report.page.cells import FILTERS
 from shared.report.page.compared_jobs import describe_compared_jobs
 from shared.report.page.inline_figures import InlineFigure, build_inline_figures
@@ -51,6 +52,7 @@ def build_report_context(
     scored = comparison or jobs[0].report
     return {
         "jobs": jobs,
+        "run_noun": choose_run_noun(run for job in jobs for run in job.report.runs),
         "metric": scored.metric,
         "split": scored.split,
         "pairs": comparison.pairs if comparison else [],

@@ -61,7 +61,8 @@ def test_the_whole_shape(tmp_path: Path) -> None:
             {
                 "code": "few_validation_rows",
                 "message": (
-                    "The default split has fewer than 100 validation rows, so scores are imprecise."
+                    "A job that trains on this file with the default split has fewer than 100 "
+                    "validation rows, so its scores are imprecise."
                 ),
                 "count": 2,
             },

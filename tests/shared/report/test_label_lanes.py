@@ -12,11 +12,11 @@ from shared.report.figures.lanes import (
     Label,
     PlacedLabel,
     count_lanes,
-    estimate_text_width,
     place_labels,
 )
 from shared.report.figures.panels import PanelGrid, shorten_text
 from shared.report.figures.score_axis import build_score_axis
+from shared.report.figures.text_width import estimate_text_width
 from tests.shared.reports import make_report
 
 PLOT_PX = 620

@@ -253,7 +253,7 @@ def test_jobs_that_have_changed_since_the_comparison_are_named() -> None:
     )
     extended = section("stabilized", [*STABLE, 0.8])
     text = ParsedPage(render_report([a, extended], comparison)).text
-    assert "stabilized had 5 seeds with a score when it was compared and has 6 now" in text
+    assert "stabilized had 5 runs with a score when it was compared and has 6 now" in text
     assert "conventional had" not in text
     assert "when it was compared" not in ParsedPage(render_report([a, b], comparison)).text
 
