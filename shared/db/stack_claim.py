@@ -8,7 +8,8 @@ from math import ceil
 from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.runs import CLAIMABLE, Lease, Runs
+from shared.db.queue_turns import CLAIMABLE
+from shared.db.runs import Lease, Runs
 from shared.db.tables import Run
 from shared.domain.naming import parse_state_step
 from shared.domain.states import Purpose, RunState

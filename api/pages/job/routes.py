@@ -1,6 +1,7 @@
 """The page of a job: its head, a tab below it, its figures and its live events."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -73,6 +74,7 @@ async def stream_events(
         job_id,
         services.owner_id,
         last_event_id or after,
+        partial(services.key_directory.require_access, services.caller),
     )
 
 

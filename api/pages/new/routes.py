@@ -42,7 +42,9 @@ async def upload(page: PageDep, form: FormDep) -> Response:
         filename = files.sanitize_filename(given.filename, param="file")
         details = files.FileDetails(filename, "fine-tune")
         lane = page.services.heavy.uploads
-        file = await lane.run(files.create_file, page.services, given.file, details)
+        file = await lane.run(
+            page.services.owner_id, files.create_file, page.services, given.file, details
+        )
     except ServiceError as error:
         if error.status >= 500:
             raise
@@ -76,7 +78,9 @@ async def download_problems(page: PageDep, file_id: FileIdPath) -> Response:
     except InvalidDraft as refused:
         raise InvalidRequest(str(refused)) from None
     lane = page.services.heavy.plans
-    content = await lane.run(write_row_problems, page.services, file_id, task)
+    content = await lane.run(
+        page.services.owner_id, write_row_problems, page.services, file_id, task
+    )
     headers = {
         "content-disposition": f'attachment; filename="problems-{file_id}.csv"',
         "x-content-type-options": "nosniff",
@@ -95,7 +99,9 @@ async def show_plan(page: PageDep, file_id: FileIdPath) -> Response:
         return page.redirect(draft.get_path("plan"))
     try:
         lane = page.services.heavy.plans
-        plan = await lane.run(plan_dry_run, page.services, draft.build_request())
+        plan = await lane.run(
+            page.services.owner_id, plan_dry_run, page.services, draft.build_request()
+        )
     except InvalidDraft as refused:
         return await render_settings(page, draft, refused)
     except ServiceError as error:
@@ -113,7 +119,9 @@ async def start(page: PageDep, file_id: FileIdPath, form: FormDep) -> Response:
     lane, identity = page.services.heavy.jobs, read_identity(form)
     try:
         request = draft.build_request()
-        job = await lane.run(creation.create_job, page.services, request, identity)
+        job = await lane.run(
+            page.services.owner_id, creation.create_job, page.services, request, identity
+        )
     except InvalidDraft as refused:
         return await render_settings(page, draft, refused)
     except ServiceError as error:

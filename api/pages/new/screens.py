@@ -99,7 +99,9 @@ async def _read_data_set(page: Page, draft: Draft, errors: Mapping[str, str]) ->
         if not has_task(draft):
             return DataSet(file, file.profile, {})
         lane = page.services.heavy.plans
-        profile = await lane.run(validate_for_task, page.services, file.id, task)
+        profile = await lane.run(
+            page.services.owner_id, validate_for_task, page.services, file.id, task
+        )
     except InvalidDraft as refused:
         return DataSet(file, file.profile, refused.messages)
     except ServiceError as error:
