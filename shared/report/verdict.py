@@ -111,7 +111,8 @@ def _judge_some_degenerate(findings: ReportFindings, meaning: str) -> Verdict:
     return Verdict(
         code="some_degenerate",
         text=f"{meaning} Of all {findings.run_noun}s, {format_percent(rate[0])} to "
-        f"{format_percent(rate[1])} may be degenerate (95%). Over these {findings.run_noun}s: {findings.format_scores()}. "
+        f"{format_percent(rate[1])} may be degenerate (95%). "
+        f"Over these {findings.run_noun}s: {findings.format_scores()}. "
         f"Do not rely on a single run of this recipe.{format_missing_runs(findings)}"
         + format_baseline_comparison(findings),
     )
