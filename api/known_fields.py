@@ -15,18 +15,18 @@ MAX_DEPTH = 4
 def suggest_field(body_type: object, path: Sequence[int | str]) -> str | None:
     """Return the dotted path of the field that an unknown one probably means, or None.
 
-    It is the nearest field of the same object, or else a field of this name in another object.
+    It is a field of this name in another object, or else the nearest field of the same object.
     """
     *parents, last = path
     name = str(last)
     if len(name) > MAX_COMPARED_NAME:
         return None
+    same = [one for one in _iterate_paths(body_type) if one.split(".")[-1] == name]
+    if same:
+        return min(same, key=lambda one: one.count("."))
     siblings = {field for model in _find_models(body_type, parents) for field in model.model_fields}
     nearest = find_nearest_name(name, siblings)
-    if nearest is not None:
-        return ".".join(map(str, [*parents, nearest]))
-    paths = (one for one in _iterate_paths(body_type) if one.split(".")[-1] == name)
-    return min(paths, key=lambda one: one.count("."), default=None)
+    return None if nearest is None else ".".join(map(str, [*parents, nearest]))
 
 
 def _find_models(annotation: object, path: Sequence[int | str]) -> list[type[BaseModel]]:

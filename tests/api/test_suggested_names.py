@@ -16,7 +16,10 @@ JOBS = "/v1/fine_tuning/jobs"
             "Unknown field recipe.lerning_rate. Did you mean recipe.learning_rate?",
         ),
         ({"modle": "a"}, "Unknown field modle. Did you mean model?"),
-        ({"webhook": {"ulr": "a"}}, "Did you mean webhook.url?"),
+        (
+            {"webhook": {"url": "http://a", "secret": "s" * 32, "secrt": "a"}},
+            "Did you mean webhook.secret?",
+        ),
         ({"num_seeds": 3}, "Did you mean runs.num_seeds?"),
         ({"zzzqq": 3}, "The API's reference, at /docs, lists the known fields."),
     ],

@@ -105,3 +105,15 @@ def test_reading_a_wrong_data_folder_makes_nothing_in_it(
     assert done.returncode == BAD_INPUT
     assert f"There is no database {home}/evenkeel.db. Name the service's data" in done.stderr
     assert list(tmp_path.rglob("*")) == ([home] if exists else [])
+
+
+def test_a_beginning_revokes_a_key_if_it_fits_only_one(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    for name in ("web", "web-two", "board"):
+        assert evenkeel("keys", "create", name, "--home", home).returncode == 0
+    unclear = evenkeel("keys", "revoke", "we", "--home", home)
+    assert unclear.returncode == BAD_INPUT
+    assert "'we' fits 2 keys: web (" in unclear.stderr
+    assert "Key web (" in evenkeel("keys", "revoke", "web", "--home", home).stderr  # a whole name
+    assert "Key web-two (" in evenkeel("keys", "revoke", "we", "--home", home).stderr
+    assert evenkeel("keys", "revoke", "", "--home", home).returncode == BAD_INPUT
