@@ -5,11 +5,11 @@ decides among candidates with equally many. Scores within the margin count as eq
 cheaper candidate or the one nearer to the rule ranks first.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from shared.metrics.row_noise import estimate_row_noise
 from shared.recipe.candidates import Candidate
 from shared.recipe.pilot_schemas import PilotCandidate
 
@@ -114,19 +114,7 @@ class Scale:
 
     def compute_margin(self, score: float) -> float:
         """Return the largest difference from the best score that counts as chance."""
-        return max(SCORE_MARGIN, MARGIN_ERRORS * self._compute_standard_error(score))
-
-    def _compute_standard_error(self, score: float) -> float:
-        """Return that of a correlation, of Matthews' (a correlation too), or of a share.
-
-        It never grows with the score, so that a better candidate makes no other one a winner.
-        """
-        known = min(max(score, 0.0), 1.0)
-        spread = 1 - known * known
-        if self.metric not in ("pearson", "spearman"):
-            share = max(known, 0.5)
-            spread = math.sqrt(spread if self.metric == "mcc" else share * (1 - share))
-        return spread / math.sqrt(max(self.rows, 1))
+        return max(SCORE_MARGIN, MARGIN_ERRORS * estimate_row_noise(self.metric, score, self.rows))
 
 
 def summarize_trials(trials: Sequence[Trial]) -> list[CandidateResult]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from shared.db.tables import Job, Run
 from shared.domain.publication import EnsembleResult, Publication
+from shared.domain.wording import format_count
+from shared.metrics.row_noise import estimate_row_noise
 from shared.report.formatting import format_number, format_spread
 from worker.context import WorkerContext
 from worker.jobs.distillation import (
@@ -116,7 +118,10 @@ def _decide_by_scores(
     """Choose by the validation scores, then by what the ensemble costs."""
     scores = [run.validation_score for run in list_sound_runs(runs)]
     is_better, reason = compare_validation_scores(
-        ensemble.get_split("validation").get(job.metric), scores, job.metric
+        ensemble.get_split("validation").get(job.metric),
+        scores,
+        job.metric,
+        rows=job.dataset.rows.validation,
     )
     if not is_better:
         return Publication(kind="best_run", reason=reason, ensemble=ensemble)
@@ -132,12 +137,13 @@ def _decide_by_scores(
 
 
 def compare_validation_scores(
-    ensemble: float | None, runs: Sequence[float | None], metric: str
+    ensemble: float | None, runs: Sequence[float | None], metric: str, *, rows: int
 ) -> tuple[bool, str]:
     """Return whether the ensemble is to be preferred to the best of the runs, and why.
 
     The best run's score is the highest of several on the rows that chose it, so the ensemble may
-    be up to one standard deviation of the runs below it, but not below their mean.
+    be up to one standard deviation of the runs below it, but not below their mean; on ``rows`` so
+    few that either difference is within their noise, it is no reason against the ensemble.
     """
     defined = [score for score in runs if score is not None]
     if ensemble is None or len(defined) < MIN_AUTO_MEMBERS:
@@ -146,16 +152,18 @@ def compare_validation_scores(
             "validation score."
         )
     best, mean, std = max(defined), statistics.fmean(defined), statistics.stdev(defined)
+    noise = estimate_row_noise(metric, mean, rows)
     numbers = (
         f"On the validation rows its {metric} is {format_number(ensemble)}, that of the best run "
         f"{format_number(best)}, and that of the {len(defined)} runs {format_number(mean)} ± "
-        f"{format_spread(std)}."
+        f"{format_spread(std)}; {format_count(rows, 'row')} determine a score to about "
+        f"{format_spread(noise)}."
     )
-    if ensemble + _TOLERANCE >= max(mean, best - std):
+    if ensemble + noise + _TOLERANCE >= max(mean, best - std):
         return True, numbers
     return False, (
-        f"The ensemble scores lower by more than the runs' standard deviation. {numbers}"
-        if ensemble >= mean
+        f"The ensemble scores lower by more than chance explains. {numbers}"
+        if ensemble + noise >= mean
         else f"The ensemble scores below the mean of the runs. {numbers}"
     )
 

@@ -11,7 +11,7 @@ LEFT_OUT: Final = frozenset({"training_file", "dry_run", "webhook"})
 """The file is in the address already; a webhook has a secret, which does not belong there."""
 WHOLE: Final = frozenset({"method"})
 """Objects that are one field: this one repeats every setting of a recipe for hosted clients."""
-_MARKED: Final = re.compile(r"``(.+?)``|`(.+?)`")
+_MARKED: Final = re.compile(r"``([^`]{1,200})``|`([^`]{1,200})`")
 _BOUNDS: Final = {
     "minimum": "at least",
     "exclusiveMinimum": "more than",

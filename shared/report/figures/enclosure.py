@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from shared.report.figures.text_width import BOLD_FACTOR, estimate_text_width
 
 MARGIN_PX = 2
-_TRANSFORM = re.compile(r"(translate|rotate)\(([^)]*)\)")
+_TRANSFORM = re.compile(r"(translate|rotate)\(([^)]{0,200})\)")
 _HEAD = re.compile(r' width="[\d.]+" height="[\d.]+" viewBox="[^"]*"')
 _BACKGROUND = re.compile(r'<rect width="[\d.]+" height="[\d.]+"(?= fill=)')
 _ANCHORED_SHARES = {"start": 0.0, "middle": 0.5, "end": 1.0}

@@ -24,6 +24,7 @@ from worker.jobs.publication import (
 
 LABELS = ["a", "b", "b", "a", "b", "a", "a", "b"]
 MB = 1024 * 1024
+MANY = 1_000_000_000
 
 
 def make_rows(probabilities: list[float], split: str = "validation") -> StoredRows:
@@ -100,22 +101,27 @@ def test_runs_of_different_folds_have_no_common_score() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ensemble", "runs", "expected"),
+    ("ensemble", "runs", "rows", "expected"),
     [
-        (0.80, [0.70, 0.75, 0.80], True),
-        (0.76, [0.70, 0.75, 0.80], True),  # the best of three is 0.05 above the mean by luck
-        (0.749, [0.70, 0.75, 0.80], False),  # below the best by more than the std of 0.05
-        (0.49, [0.1, 0.5, 0.9], False),  # below the mean, though within the std of 0.4
-        (0.5, [0.5, 0.5, 0.5], True),
-        (0.9, [0.7, 0.8], False),
-        (None, [0.7, 0.8, 0.9], False),
-        (0.9, [0.7, 0.8, None], False),
+        (0.80, [0.70, 0.75, 0.80], MANY, True),
+        (0.76, [0.70, 0.75, 0.80], MANY, True),  # the best of three is 0.05 above the mean by luck
+        (0.749, [0.70, 0.75, 0.80], MANY, False),  # below the best by more than the std of 0.05
+        (0.49, [0.1, 0.5, 0.9], MANY, False),  # below the mean, though within the std of 0.4
+        (0.5, [0.5, 0.5, 0.5], MANY, True),
+        (0.9, [0.7, 0.8], MANY, False),
+        (None, [0.7, 0.8, 0.9], MANY, False),
+        (0.9, [0.7, 0.8, None], MANY, False),
+        (0.69, [0.70, 0.75, 0.80], 200, False),  # 200 rows determine Matthews' 0.75 to 0.047
+        (0.71, [0.70, 0.75, 0.80], 200, True),
+        (0.518, [0.534, 0.519, 0.518, 0.518, 0.534], 200, True),  # one row below the mean
+        (0.15, [0.10, 0.10, 0.10, 0.10, 0.50], 200, False),  # one run of five has learned
+        (0.15, [0.10, 0.10, 0.10, 0.10, 0.50], 20, True),  # 20 rows cannot tell that
     ],
 )
-def test_the_ensemble_is_preferred_within_the_spread_of_the_runs(
-    ensemble: float | None, runs: list[float | None], expected: bool
+def test_the_ensemble_is_preferred_within_the_spread_of_the_runs_and_the_noise_of_the_rows(
+    ensemble: float | None, runs: list[float | None], rows: int, expected: bool
 ) -> None:
-    is_better, reason = compare_validation_scores(ensemble, runs, "mcc")
+    is_better, reason = compare_validation_scores(ensemble, runs, "mcc", rows=rows)
     assert is_better is expected
     assert reason.endswith(".")
 
