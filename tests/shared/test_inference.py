@@ -160,7 +160,7 @@ class TestByHand:
         test = paired_permutation_test([0.1] * (MIN_PAIRS - 1))
         assert (test.p, test.min_p, test.n) == (None, None, (5, 5))
         assert test.reason is not None
-        assert "6 seeds" in test.reason
+        assert "6 matching runs" in test.reason
 
 
 class TestManySeeds:
