@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.report.best_of_n import compute_best_of_n
-from shared.report.figures.best_of_n import _build_seed_axis
+from shared.report.figures.best_of_n import _build_count_axis
 from tests.shared.reports import make_detailed_report
 
 finite = st.floats(min_value=-1, max_value=1)
@@ -59,7 +59,7 @@ class TestBestOfN:
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 11, 40])
 def test_the_axis_of_seeds_has_whole_numbers_once(seeds: int) -> None:
-    axis: Any = _build_seed_axis(seeds).to_dict()
+    axis: Any = _build_count_axis(seeds, "seed").to_dict()
     ticks: list[int] = axis["axis"]["values"]
     assert ticks == sorted(set(ticks))
     assert ticks[0] == 1
