@@ -163,8 +163,16 @@ def test_a_value_of_no_alternative_s_kind_is_told_all_of_them(union: Union) -> N
             "method.type",
             'method.type must be "supervised".',
         ),
-        ({"a[b]": 1}, "a[b]", "Unknown field a[b]."),
-        ({"int": 1}, "int", "Unknown field int."),
+        (
+            {"a[b]": 1},
+            "a[b]",
+            "Unknown field a[b]. The API's reference, at /docs, lists the known fields.",
+        ),
+        (
+            {"int": 1},
+            "int",
+            "Unknown field int. The API's reference, at /docs, lists the known fields.",
+        ),
         ({"training_file": None}, "training_file", "training_file must be a string."),
     ],
     ids=str,
