@@ -43,3 +43,12 @@ def test_the_interval_from_the_rows_is_left_out_where_no_job_has_one() -> None:
     assert "from the rows" not in show(mcc)
     assert "from the rows" not in show(mcc, mcc)
     assert "from the" in show(accuracy, accuracy)
+
+
+def test_a_report_without_scores_says_so_and_why() -> None:
+    text = show(make_report([None, None], status={0: "failed", 1: "cancelled"}))
+    assert "no score: no run has succeeded (1 failed, 1 cancelled)" in " ".join(text.split())
+    assert get_cell(text, "min, quartiles, max") == "no score"
+    undefined = show(make_report([None, None], metric="pearson"))
+    assert "no score: pearson is undefined for all 2 succeeded runs" in " ".join(undefined.split())
+    assert get_cell(show(make_report([0.8])), "mean ± std") == "0.8000 (one score, no spread)"
