@@ -200,7 +200,7 @@ def test_a_comparison_outlives_its_jobs(http: TestClient, database: Database) ->
         assert http.delete(f"{JOBS}/{job_id}").status_code == 200
     address = f"{COMPARISONS}/{comparison}/report"
     text = ParsedPage(http.get(f"{address}.html").text).text
-    assert "It had a mean of 0.605 ± 0.010 over 6 seeds" in text
+    assert "It had a mean of 0.605 ± 0.010 over 6 runs" in text
     assert "stabilized is better than conventional by 0.100 accuracy" in text
     gone = http.get(f"{address}.png")
     assert (gone.status_code, gone.json()["error"]["param"]) == (404, "comparison_id")
