@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Boolean, Column, Text, update
 
 from api.jobs.presenting import job_cache
-from api.jobs.presenting.presenter import present_job
+from api.jobs.presenting.presenter import get_presentation_time, present_job
 from shared.db.fingerprint import IGNORED_JOB_COLUMNS, IGNORED_RUN_COLUMNS, compute_fingerprint
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
@@ -152,13 +152,15 @@ def test_every_change_of_a_job_changes_its_etag(
 
 
 def test_the_queue_position_is_part_of_the_response(
-    http: TestClient, job_id: str, file_id: str
+    http: TestClient, job_id: str, file_id: str, monkeypatch: Any
 ) -> None:
     later = http.post(
         JOBS, json={"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 9}}
     ).json()
     before = poll(http, later["id"])
     http.post(f"{JOBS}/{job_id}/cancel")  # changes no row of the later job
+    a_second_later = get_presentation_time() + 1  # for a second, it is not counted anew
+    monkeypatch.setattr(job_cache, "get_presentation_time", lambda: a_second_later)
     after = poll(http, later["id"], before.headers["etag"])
     assert after.status_code == 200
     assert after.json()["progress"]["queue_position"] < before.json()["progress"]["queue_position"]
