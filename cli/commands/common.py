@@ -1,7 +1,6 @@
 """What the command modules share: help panels, command groups, the client and questions."""
 
 import os
-import sys
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -36,10 +35,11 @@ def _warn_misspelled_variables() -> None:
     names = {name for name in os.environ if name.upper().startswith("EVEN")}
     if names <= USUAL_VARIABLES:
         return
+    from cli.console import OutputConsole
     from shared.infra.variable_names import list_misspelled_variables
 
     for sentence in list_misspelled_variables(os.environ):
-        sys.stderr.write(f"Warning: {sentence}\n")
+        OutputConsole(stderr=True).print(f"Warning: {sentence}", markup=False, soft_wrap=True)
 
 
 def confirm_deletion(question: str) -> None:
