@@ -172,9 +172,9 @@ def test_an_output_folder_that_is_deleted_while_it_is_written_ends_the_run(
     spec = make_spec(tmp_path, tiny_bert)
     save = PreTrainedTokenizerBase.save_pretrained
 
-    def delete_and_save(self: PreTrainedTokenizerBase, folder: Path) -> object:
+    def delete_and_save(self: PreTrainedTokenizerBase, folder: Path, **options: Any) -> object:
         shutil.rmtree(spec.output)
-        return save(self, folder)
+        return save(self, folder, **options)
 
     monkeypatch.setattr(PreTrainedTokenizerBase, "save_pretrained", delete_and_save)
     with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
