@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.db.migrate import apply_migrations
 from shared.infra.settings import Settings
+from shared.infra.storage_folder import MARKER_NAME
 from tests.servers import redis_server
 
 
@@ -25,4 +26,8 @@ def provide_settings(
             **settings,
         )
         apply_migrations(provided.resolved_database_url)
+        if not provided.storage_url:  # tests add rows before anything is stored
+            storage = home / "storage"
+            storage.mkdir()
+            (storage / MARKER_NAME).touch()
         yield provided

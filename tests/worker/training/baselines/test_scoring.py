@@ -24,7 +24,7 @@ from tests.worker.training.runs import (
     never_stop,
     write_tsv,
 )
-from worker.training.baselines import scoring
+from worker.training.baselines import rows as baseline_rows
 from worker.training.baselines.features import TfIdfFeatures
 from worker.training.baselines.frozen_encoder import FrozenEncoder
 from worker.training.baselines.linear import fit_linear_model
@@ -154,8 +154,8 @@ def test_pairs_are_compared(tmp_path: Path, tiny_bert: Path) -> None:
 def test_very_many_rows_are_downsampled(
     tmp_path: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "MIN_ROWS", 10)
-    monkeypatch.setattr(scoring, "MAX_ROWS", 20)
+    monkeypatch.setattr(baseline_rows, "MIN_ROWS", 10)
+    monkeypatch.setattr(baseline_rows, "MAX_ROWS", 20)
     assert score_job(make_data_spec(tmp_path, tiny_bert, rows=60)).rows == 20
 
 
