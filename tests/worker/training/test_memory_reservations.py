@@ -142,10 +142,14 @@ def test_a_run_waits_until_another_gives_its_memory_back(
 
 
 def test_the_wait_ends_when_the_run_stops_or_pauses(
-    own: MemoryReservations, tmp_path: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+    own: MemoryReservations,
+    tmp_path: Path,
+    tiny_bert: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_bytes: int,
 ) -> None:
     spec, splits = load_spec(tmp_path, tiny_bert)
-    set_free(monkeypatch, 0)
+    set_free(monkeypatch, -own_bytes)  # what this process holds counts as its own
     with reserve_elsewhere(tmp_path / "memory", GB):
         events = wait_for_memory(spec, splits, own, never_stop, lambda: True)
         assert isinstance(next(events), MemoryShort)
