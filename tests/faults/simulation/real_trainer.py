@@ -44,6 +44,8 @@ class RealTrainer:
     def request_stop(self, run_id: str) -> None:
         raise AssertionError(f"nobody stops {run_id}")
 
+    def end_when_idle(self) -> None: ...
+
     def kill(self, *_signals: object) -> None:
         self._updates = iter(())
 
