@@ -54,5 +54,5 @@ def test_several_jobs_have_adjusted_p_and_reasons() -> None:
     text = shown(LOW, HIGH, [0.5] * 3)
     assert "p (Holm)" in text
     assert row(text, "permutation", "test")[1:3] == ["0.0022", "0.0065"]
-    assert "6 seeds with a score in both jobs are needed; there are 3" in text
+    assert "6 matching runs with a score in both jobs are needed; there are 3" in text
     assert text.count("against") == 3
