@@ -23,7 +23,13 @@ def _open_umask() -> Iterator[None]:
 def _find_open(folder: Path, *, apart_from: tuple[Path, ...] = ()) -> list[str]:
     """Return the files and folders that anyone but the owner may use."""
     found: list[str] = []
-    for path in folder.rglob("*"):
+    # unlike rglob, walk passes over a folder that is deleted before it is read
+    paths = (
+        Path(parent, name)
+        for parent, folders, files in os.walk(folder)
+        for name in [*folders, *files]
+    )
+    for path in paths:
         try:
             mode = path.lstat().st_mode
         except FileNotFoundError:  # a scratch file, deleted meanwhile
