@@ -44,6 +44,7 @@ def test_a_worker_that_cannot_write(undisturbed: Undisturbed, number: int) -> No
     undisturbed.expect_the_same_of(job_id)
 
 
+@pytest.mark.long
 @SQLITE
 def test_an_api_and_a_sweeper_that_cannot_write(undisturbed: Undisturbed) -> None:
     stack, job_id = undisturbed.stack, undisturbed.start()
