@@ -70,6 +70,7 @@ def expect_no_refusal(statuses: Counter[int], requests: int) -> None:
     assert statuses[200] > 0.8 * requests, statuses
 
 
+@pytest.mark.long
 def test_eight_writers(shared_stack: Stack) -> None:
     expect_no_refusal(write_at_once(shared_stack, SHORT_REQUESTS), SHORT_REQUESTS)
 
