@@ -114,6 +114,10 @@ def _measure_network(network: PreTrainedModel, splits: Splits) -> NetworkSize:
     )
 
 
+# of a longer run, later batches are hardly longer than the longest of so many
+_MAX_COMPARED_BATCHES = 2_000
+
+
 def _list_longest_batch(spec: RunSpec, train: Split, *, is_packed: bool) -> list[int]:
     """Return the lengths of the sequences of the run's most expensive batch.
 
@@ -122,7 +126,7 @@ def _list_longest_batch(spec: RunSpec, train: Split, *, is_packed: bool) -> list
     recipe = spec.recipe
     batches = iterate_shuffled_batches(train.rows, recipe.train_batch_size, spec.data_seed)
     longest: list[int] = []
-    for rows in islice(batches, recipe.max_steps):
+    for rows in islice(batches, min(recipe.max_steps, _MAX_COMPARED_BATCHES)):
         lengths = train.text.list_sequence_lengths(train.text.list_sequences(rows))
         if not is_packed:
             lengths = [max(lengths)] * len(lengths)
