@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from worker.app import is_shutting_down
 from worker.context import WorkerContext
 from worker.db_retry import sleep_unless_shutting_down
@@ -57,7 +57,7 @@ def _advance_jobs(context: WorkerContext, job_id: str) -> None:
     """
     advance.advance_job(context, job_id)
     with context.database.read() as session:
-        other_job_ids = Jobs(session).list_ready_to_advance(MAX_OTHER_JOBS)
+        other_job_ids = JobAdvances(session).list_ready_to_advance(MAX_OTHER_JOBS)
     for other_job_id in other_job_ids:
         advance.advance_job(context, other_job_id)
 

@@ -1,13 +1,10 @@
 """Queries on jobs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CursorResult,
-    and_,
     case,
     cast,
     exists,
@@ -22,34 +19,19 @@ from shared.db.clock import db_now
 from shared.db.deliveries import Deliveries
 from shared.db.guards import can_move_job
 from shared.db.pagination import PageRequest, fetch_page
-from shared.db.runs import FenceLost
-from shared.db.session import notify_after_commit
+from shared.db.session import notify_after_commit, updates_one_row
 from shared.db.tables import Job, Run
 from shared.domain.errors import JobNotFound
 from shared.domain.ids import JOB_PREFIX
 from shared.domain.job_facts import JobWarning
-from shared.domain.moves import CANCEL_JOB, FINISH_JOB, PAUSE_JOB, REOPEN_JOB, RESUME_JOB
-from shared.domain.states import OPEN_JOB_STATES, OPEN_RUN_STATES, JobState, RunState
+from shared.domain.moves import CANCEL_JOB, PAUSE_JOB, REOPEN_JOB, RESUME_JOB
+from shared.domain.states import OPEN_JOB_STATES, OPEN_RUN_STATES, JobState
 
 RUN_WAKE = "run.wake"
 JOB_ADVANCE = "job.advance"
 
 
-_CAN_ADVANCE = (
-    Job.status.in_(OPEN_JOB_STATES),
-    or_(Job.status != JobState.PAUSED, Job.cancel_requested.is_(True)),
-    # the job waits for the download of its model (``shared.db.model_fetches``)
-    or_(Job.awaits_model.is_(False), Job.cancel_requested.is_(True)),
-    or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
-)
 _HAS_NO_OPEN_RUN = ~exists().where(Run.job_id == Job.id, Run.status.in_(OPEN_RUN_STATES))
-_IS_ACTIVE_RUN = or_(
-    Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False))
-)
-_HAS_NO_ACTIVE_RUN = ~exists().where(Run.job_id == Job.id, _IS_ACTIVE_RUN)
-"""Condition: every open run of the job waits for its next stage, held for pilots or paused for
-the early discard.
-"""
 
 
 def build_job_not_found(job_id: str, *, param: str = "fine_tuning_job_id") -> JobNotFound:
@@ -121,7 +103,7 @@ class Jobs:
             .where(Job.id == job.id, Job.status.in_(OPEN_JOB_STATES))
             .values(cancel_requested=True)
         )
-        return self._update_one(change)
+        return updates_one_row(self._session, change)
 
     def pause_job(self, job_id: str) -> bool:
         """Pause an open job that is not being cancelled; False otherwise.
@@ -133,8 +115,9 @@ class Jobs:
             Job.cancel_requested.is_(False),
         )
         change = update(Job).where(Job.id == job_id, *open_)
-        return self._update_one(
-            change.values(status=JobState.PAUSED, fence=Job.fence + 1, lease_until=None)
+        return updates_one_row(
+            self._session,
+            change.values(status=JobState.PAUSED, fence=Job.fence + 1, lease_until=None),
         )
 
     def resume_job(self, job_id: str) -> bool:
@@ -145,7 +128,9 @@ class Jobs:
             else_=JobState.RUNNING.value,
         )
         paused = (can_move_job(RESUME_JOB), Job.cancel_requested.is_(False))
-        if not self._update_one(update(Job).where(Job.id == job_id, *paused).values(status=before)):
+        if not updates_one_row(
+            self._session, update(Job).where(Job.id == job_id, *paused).values(status=before)
+        ):
             return False
         notify_after_commit(
             self._session, JOB_ADVANCE, job_id
@@ -173,7 +158,7 @@ class Jobs:
                 trained_tokens=cast(tokens, BigInteger),
             )
         )
-        if not self._update_one(change):
+        if not updates_one_row(self._session, change):
             return False
         Deliveries(self._session).add_for_job(job_id, JobState.CANCELLED)
         unpublished = (Run.job_id == job_id, Run.fine_tuned_model.is_(None))
@@ -198,7 +183,7 @@ class Jobs:
             "finished_at": None,
         }
         change = update(Job).where(Job.id == job.id, or_(is_open, can_move_job(REOPEN_JOB)))
-        if not self._update_one(change.values(status=status, **values)):
+        if not updates_one_row(self._session, change.values(status=status, **values)):
             raise ValueError(f"job {job.id} cannot be reopened: it was cancelled or deleted")
 
     def add_warning(self, job_id: str, code: str, message: str) -> bool:
@@ -216,87 +201,3 @@ class Jobs:
         pinned = func.coalesce(Job.base_model_sha256, sha256)
         change = update(Job).where(Job.id == job_id).values(base_model_sha256=pinned)
         return str(self._session.scalar(change.returning(Job.base_model_sha256)))
-
-    # advancing to the next stage: one worker at a time, guarded by the job's fence
-
-    def claim_to_advance(self, job_id: str, lease_seconds: float) -> int | None:
-        """Claim a job none of whose runs is in progress, and return the fence for advancing it.
-
-        Return None if the job has ended or another worker is at it. ``publish_attempts`` counts
-        the claims of the same transition.
-        """
-        change = (
-            update(Job)
-            .where(Job.id == job_id, *_CAN_ADVANCE, _HAS_NO_ACTIVE_RUN)
-            .values(
-                fence=Job.fence + 1,
-                publish_attempts=Job.publish_attempts + 1,
-                lease_until=db_now() + lease_seconds,
-            )
-            .returning(Job.fence)
-        )
-        return self._session.scalar(change)
-
-    def advance_to_stage(self, job_id: str, fence: int, **values: Any) -> None:
-        """Record the next stage and release the job. Raises FenceLost."""
-        change = (
-            update(Job)
-            .where(
-                Job.id == job_id,
-                Job.fence == fence,
-                Job.status.in_(OPEN_JOB_STATES),
-                Job.cancel_requested.is_(False),
-            )
-            .values(lease_until=None, publish_attempts=0, **values)
-        )
-        if not self._update_one(change):
-            raise FenceLost(job_id)
-
-    def finish_job(self, job_id: str, fence: int, status: JobState, **values: Any) -> None:
-        """Record the end of the job. Raises FenceLost if another worker has taken it over."""
-        change = (
-            update(Job)
-            .where(Job.id == job_id, Job.fence == fence, can_move_job(FINISH_JOB))
-            .values(status=status, lease_until=None, finished_at=db_now(), **values)
-        )
-        if not self._update_one(change):
-            raise FenceLost(job_id)
-        Deliveries(self._session).add_for_job(job_id, status)
-
-    def release_lease(self, job_id: str, fence: int) -> None:
-        """Release the job after a failed transition, so that it is tried again."""
-        self._session.execute(
-            update(Job)
-            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
-            .values(lease_until=None)
-        )
-
-    def postpone_advance(self, job_id: str, fence: int, delay_seconds: float) -> bool:
-        """Keep the job from being advanced for a while, without counting the attempt; False if
-        another worker has taken it over.
-        """
-        change = (
-            update(Job)
-            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
-            .values(lease_until=db_now() + delay_seconds, publish_attempts=Job.publish_attempts - 1)
-        )
-        return self._update_one(change)
-
-    def list_ready_to_advance(self, limit: int) -> Sequence[str]:
-        """List open jobs without a run in progress that no worker is advancing: their worker
-        was lost.
-        """
-        query = select(Job.id).where(*_CAN_ADVANCE, _HAS_NO_ACTIVE_RUN)
-        return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
-
-    def release_leases(self) -> None:
-        """Release every claimed job. Only for the start of ``evenkeel up``, whose database no
-        other process uses.
-        """
-        self._session.execute(
-            update(Job).where(Job.status.in_(OPEN_JOB_STATES)).values(lease_until=None)
-        )
-
-    def _update_one(self, statement: Any) -> bool:
-        result = self._session.execute(statement)
-        return isinstance(result, CursorResult) and result.rowcount == 1

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.run_requests import lock_runs
 from shared.db.stages import Stages
 from shared.db.tables import Job
@@ -60,5 +60,5 @@ class ModelFetches:
         Stages(self._session).cancel_open_runs(fetch.job_id)
         Stages(self._session).release_first_runs(job)
         fence = fetch.lease.fence
-        Jobs(self._session).finish_job(fetch.job_id, fence, JobState.FAILED, error=reason)
+        JobAdvances(self._session).finish_job(fetch.job_id, fence, JobState.FAILED, error=reason)
         Events(self._session).add(job, f"The job failed: {reason.message}", level="error")

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.run_requests import lock_runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
@@ -85,5 +85,7 @@ class ModelResolutions:
         self.jobs.update_job(lease, publish_attempts=0)
         job = self._session.get_one(Job, lease.job_id)
         Stages(self._session).cancel_open_runs(lease.job_id)
-        Jobs(self._session).finish_job(lease.job_id, lease.fence, JobState.FAILED, error=reason)
+        JobAdvances(self._session).finish_job(
+            lease.job_id, lease.fence, JobState.FAILED, error=reason
+        )
         Events(self._session).add(job, f"The job failed: {reason.message}", level="error")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.guards import can_move_run
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.runs import PURPOSE_ORDER, QUEUED_OR_PAUSED
 from shared.db.session import Database
 from shared.db.tables import Run
@@ -81,7 +81,7 @@ def release_all_leases(url: str) -> int:
     database = Database(url)
     try:
         with database.write() as session:
-            Jobs(session).release_leases()
+            JobAdvances(session).release_leases()
             return len(RunRecovery(session).release_expired_leases(all_leases=True))
     finally:
         database.dispose()

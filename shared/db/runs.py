@@ -5,7 +5,7 @@ worker's writes are guarded by its fence.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, case, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from shared.db.clock import db_now
@@ -14,6 +14,7 @@ from shared.db.guards import can_move_job, can_move_run
 from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
 from shared.db.queue_turns import CLAIMABLE, list_owners_in_turn, take_turn
+from shared.db.session import updates_one_row
 from shared.db.tables import Job, Run
 from shared.domain.errors import Reason, RunNotFound
 from shared.domain.moves import (
@@ -231,8 +232,7 @@ class Runs:
         return update(Run).where(Run.id == lease.run_id, Run.fence == lease.fence, guard)
 
     def _execute_fenced(self, statement: Any, lease: Lease) -> None:
-        result = self._session.execute(statement)
-        if not isinstance(result, CursorResult) or result.rowcount != 1:
+        if not updates_one_row(self._session, statement):
             raise FenceLost(lease.run_id)
 
     def start_job(self, run_id: str) -> Job:

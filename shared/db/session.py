@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import CursorResult, Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -149,3 +149,9 @@ def notify_after_commit(session: Session, task: str, identifier: str) -> None:
     it again.
     """
     session.info.setdefault("outbox", []).append((task, identifier))
+
+
+def updates_one_row(session: Session, statement: Any) -> bool:
+    """Execute an UPDATE or DELETE; return whether its conditions held for exactly one row."""
+    result = session.execute(statement)
+    return isinstance(result, CursorResult) and result.rowcount == 1

@@ -1,7 +1,7 @@
 """Transitions of a job between stages: pilots, main runs, early discard.
 
 Each happens in the transaction of the one worker that holds the job's fence
-(``Jobs.claim_to_advance``), while none of the job's runs is in progress.
+(``JobAdvances.claim_to_advance``), while none of the job's runs is in progress.
 """
 
 from collections.abc import Sequence

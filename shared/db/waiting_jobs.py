@@ -7,13 +7,14 @@ is left alone.
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.events import Events
 from shared.db.guards import can_move_job
 from shared.db.runs import FenceLost
+from shared.db.session import updates_one_row
 from shared.db.tables import Job
 from shared.domain.moves import QUEUE_JOB
 
@@ -91,6 +92,5 @@ class WaitingJobs:
     def update_job(self, lease: WaitLease, **values: object) -> None:
         """Change the job's columns. Raises FenceLost unless the lease is still held."""
         held = (Job.id == lease.job_id, Job.fence == lease.fence, *self._waiting)
-        result = self._session.execute(update(Job).where(*held).values(**values))
-        if not isinstance(result, CursorResult) or result.rowcount != 1:
+        if not updates_one_row(self._session, update(Job).where(*held).values(**values)):
             raise FenceLost(lease.job_id)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.session import Database
 from shared.db.tables import Run
 from shared.domain.errors import Reason
@@ -50,6 +50,6 @@ def fail_job(database: Database, job_id: str) -> None:
             "deaths": 2,
         }
         session.execute(update(Run).where(Run.job_id == job_id).values(**values))
-        fence = Jobs(session).claim_to_advance(job_id, 60.0)
+        fence = JobAdvances(session).claim_to_advance(job_id, 60.0)
         assert fence is not None
-        Jobs(session).finish_job(job_id, fence, JobState.FAILED, error=error)
+        JobAdvances(session).finish_job(job_id, fence, JobState.FAILED, error=error)

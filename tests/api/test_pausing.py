@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.jobs import waiting
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.recovery import RunRecovery
 from shared.db.runs import Lease, RunFlags, Runs
 from shared.db.session import Database
@@ -67,8 +67,8 @@ def test_a_paused_job_is_not_claimed_until_it_is_resumed(
     )  # repeating has no effect
     assert claim_run(database, job_id) is None
     with database.write() as session:
-        assert job_id not in Jobs(session).list_ready_to_advance(1000)
-        assert Jobs(session).claim_to_advance(job_id, 60.0) is None
+        assert job_id not in JobAdvances(session).list_ready_to_advance(1000)
+        assert JobAdvances(session).claim_to_advance(job_id, 60.0) is None
     resumed = post_action(http, job_id, "resume").json()
     assert (resumed["status"], resumed["runs_summary"]["queued"]) == ("queued", 2)
     assert post_action(http, job_id, "resume").json()["status"] == "queued"

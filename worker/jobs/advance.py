@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.events import JOB_CANCELLED_MESSAGE, Events
 from shared.db.files import list_digests
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.models import Checkpoints, Models
 from shared.db.run_requests import lock_runs
 from shared.db.runs import FenceLost, Runs
@@ -55,7 +55,7 @@ def advance_job(context: WorkerContext, job_id: str) -> None:
     """Take the job to its next stage, or end it, unless a run is still open."""
     lease = PUBLISH_LEASE_FACTOR * context.settings.lease_seconds
     fence = write_with_retry(
-        context.database, lambda session: Jobs(session).claim_to_advance(job_id, lease)
+        context.database, lambda session: JobAdvances(session).claim_to_advance(job_id, lease)
     )
     if fence is None:
         return
@@ -166,7 +166,7 @@ def _record_job_end(
     tokens = Stages(session).sum_trained_tokens(job_id)
     error = _build_failure_reason(runs) if status is JobState.FAILED else None
     Stages(session).cancel_open_runs(job_id)  # a distillation that could not start
-    Jobs(session).finish_job(job_id, fence, status, trained_tokens=tokens, error=error)
+    JobAdvances(session).finish_job(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
         replace_published(session, job, published)
     kept_models = _link_kept_models(session, job)

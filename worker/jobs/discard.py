@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
@@ -31,7 +31,7 @@ def decide_early_discard(session: Session, job_id: str, fence: int) -> list[str]
     waiting = [_build_waiting_run(run) for run in paused.values()]
     at_step = next((run.stop_step for run in paused.values()), None)
     decided = decide_discard(job.early_discard, waiting, at_step)
-    Jobs(session).advance_to_stage(job_id, fence, early_discard=decided)
+    JobAdvances(session).advance_to_stage(job_id, fence, early_discard=decided)
     discarded = [run.id for index, run in paused.items() if index not in decided.kept]
     stages = Stages(session)
     stages.resume_runs([paused[index].id for index in decided.kept])

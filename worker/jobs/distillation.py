@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.datasets.split.unlabelled import count_readable_texts
 from shared.db.events import Events
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
@@ -43,7 +43,7 @@ def start_distillation(session: Session, job_id: str, fence: int, run_id: str) -
     teachers = [run.id for run in list_sound_runs(Runs(session).list_by_job(job_id))]
     # the teachers were trained with the class weights already
     recipe = job.resolved_recipe.model_copy(update={"class_weights": "none"})
-    Jobs(session).advance_to_stage(job_id, fence)
+    JobAdvances(session).advance_to_stage(job_id, fence)
     Stages(session).release_distillation(run_id, recipe, teachers)
     texts = count_unlabelled_texts(job, recipe)
     added = "" if texts is None else f", on {format_count(texts, 'unlabelled text')} as well"

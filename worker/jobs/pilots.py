@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics
 from shared.db.runs import Runs
@@ -66,13 +67,13 @@ def _start_next_pilots(
         first_index=len(pilots),
         fold=pilots[0].fold,
     )
-    Jobs(session).advance_to_stage(job.id, fence, pilots=decision.plan)
+    JobAdvances(session).advance_to_stage(job.id, fence, pilots=decision.plan)
     Stages(session).add_runs(runs)
     Events(session).add(job, describe_round(decision))
 
 
 def _store_recipe(session: Session, job: Job, fence: int, choice: PilotChoice) -> None:
-    Jobs(session).advance_to_stage(
+    JobAdvances(session).advance_to_stage(
         job.id,
         fence,
         pilots=choice.plan,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import read_db_time
 from shared.db.events import Events
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.runs import FenceLost, Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job
@@ -57,7 +57,7 @@ def postpone_advance(session: Session, job_id: str, fence: int, error: Exception
         _fail_job(session, job, fence, Reason(code="publish_failed", message=text, param=None))
         return
     delay = min(max((now - last_end) / 2, MIN_DELAY_S), MAX_DELAY_S)
-    if not Jobs(session).postpone_advance(job_id, fence, delay):
+    if not JobAdvances(session).postpone_advance(job_id, fence, delay):
         return
     if Events(session).find_first_time(job_id, message, last_end) is None:
         until = "until it can be" if is_outage else f"for {LOCAL_FAILURE_LIMIT_S / 60:.0f} minutes"
@@ -87,14 +87,14 @@ def retry_or_fail(session: Session, job_id: str, fence: int, error: Exception) -
     """
     job = session.get_one(Job, job_id)
     if job.publish_attempts < MAX_ADVANCE_ATTEMPTS:
-        Jobs(session).release_lease(job_id, fence)
+        JobAdvances(session).release_lease(job_id, fence)
         return
     _fail_job(session, job, fence, _build_reason(error))
 
 
 def _fail_job(session: Session, job: Job, fence: int, reason: Reason) -> None:
     try:
-        Jobs(session).finish_job(job.id, fence, JobState.FAILED, error=reason)
+        JobAdvances(session).finish_job(job.id, fence, JobState.FAILED, error=reason)
     except FenceLost:
         return
     Stages(session).cancel_open_runs(job.id)

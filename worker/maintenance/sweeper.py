@@ -22,7 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.db.events import Events
 from shared.db.file_content import list_unused_blobs
 from shared.db.files import list_expired_files
-from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
+from shared.db.job_advances import JobAdvances
+from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
 from shared.db.recovery import LostRun, RunRecovery
 from shared.db.references import build_blob_check, collect_references
 from shared.db.session import Database
@@ -165,7 +166,7 @@ class Sweeper:
 
     def _notify_waiting_jobs(self) -> None:
         with self._database.read() as session:
-            waiting = Jobs(session).list_ready_to_advance(BATCH_SIZE)
+            waiting = JobAdvances(session).list_ready_to_advance(BATCH_SIZE)
         for job_id in waiting:
             if not self._queue.notify((JOB_ADVANCE, job_id)):
                 return

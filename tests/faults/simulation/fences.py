@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.runs import FenceLost, Runs
 from shared.db.tables import Job, Run
 
@@ -22,7 +22,7 @@ def watch_fences(patch: pytest.MonkeyPatch, counts: FenceCounts) -> None:
     for name in ("record_progress", "finish_run", "pause_run", "requeue_run"):
         _watch(patch, counts, Runs, name)
     for name in ("finish_job", "advance_to_stage"):
-        _watch(patch, counts, Jobs, name)
+        _watch(patch, counts, JobAdvances, name)
 
 
 def _watch(patch: pytest.MonkeyPatch, counts: FenceCounts, queries: type, name: str) -> None:

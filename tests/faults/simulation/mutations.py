@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.db import jobs, references, runs
-from shared.db.jobs import Jobs
+from shared.db.job_advances import JobAdvances
 from shared.db.metrics import Metrics
 from shared.db.recovery import RunRecovery
 from shared.db.runs import Runs
@@ -46,14 +46,14 @@ def remove_fence(patch: pytest.MonkeyPatch) -> None:
 def remove_job_fence(patch: pytest.MonkeyPatch) -> None:
     """Let any worker end an open job."""
 
-    def finish_job(self: Jobs, job_id: str, _fence: int, status: str, **values: Any) -> None:
+    def finish_job(self: JobAdvances, job_id: str, _fence: int, status: str, **values: Any) -> None:
         self._session.execute(
             update(Job)
             .where(Job.id == job_id, Job.status.in_(OPEN_JOB_STATES))
             .values(status=status, lease_until=None, finished_at=1.0, **values)
         )
 
-    patch.setattr(Jobs, "finish_job", finish_job)
+    patch.setattr(JobAdvances, "finish_job", finish_job)
 
 
 def remove_lease_expiry(patch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from shared.db.deliveries import Deliveries
 from shared.db.events import Events
 from shared.db.files import Files
 from shared.db.idempotency import IdempotencyKeys
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import apply_migrations
@@ -104,7 +105,7 @@ READS: list[tuple[Query, str]] = [
     # the sweeper's and the workers'
     (lambda s: RunRecovery(s).list_ids_to_notify(30.0, 100), BY_STATE),
     (lambda s: RunRecovery(s).release_expired_leases(), BY_STATE),
-    (lambda s: Jobs(s).list_ready_to_advance(100), "ix_jobs_status"),
+    (lambda s: JobAdvances(s).list_ready_to_advance(100), "ix_jobs_status"),
     (lambda s: Deliveries(s).has_due(), "ix_webhook_deliveries_status_next_attempt_at"),
     (lambda s: Deliveries(s).claim_next(60.0), "ix_webhook_deliveries_status_next_attempt_at"),
     (lambda s: files.list_expired_files(s, 100), "ix_files_expires_at"),

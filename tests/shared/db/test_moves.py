@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hypothesis.stateful import run_state_machine_as_test as check_machine
 from sqlalchemy import update
 
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.migrate import apply_migrations
 from shared.db.recovery import RunRecovery
@@ -145,7 +146,7 @@ class StateMachine(RuleBasedStateMachine):
         if any(run.pause_requested for run in _list_runs(self.database, self.job_id)):
             return
         with self.database.write() as session:
-            if Jobs(session).claim_to_advance(self.job_id, 60.0) is None:
+            if JobAdvances(session).claim_to_advance(self.job_id, 60.0) is None:
                 return
             waiting = [
                 run.id
@@ -159,14 +160,14 @@ class StateMachine(RuleBasedStateMachine):
     @rule()
     def advance(self) -> None:
         with self.database.write() as session:
-            fence = Jobs(session).claim_to_advance(self.job_id, 60.0)
+            fence = JobAdvances(session).claim_to_advance(self.job_id, 60.0)
             if fence is None:
                 return
             job = session.get_one(Job, self.job_id)
             Stages(session).cancel_open_runs(self.job_id)
             states = [run.status for run in Runs(session).list_by_job(self.job_id)]
             end = derive_job_state(states, cancelled=job.cancel_requested)
-            Jobs(session).finish_job(self.job_id, fence, end)
+            JobAdvances(session).finish_job(self.job_id, fence, end)
 
     # users
 

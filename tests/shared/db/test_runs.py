@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import apply_migrations
@@ -204,12 +205,12 @@ def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Dat
             "running",
         ]
     with database.write() as session:
-        assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # a run is still open
+        assert JobAdvances(session).claim_to_advance(job.id, 60.0) is None  # a run is still open
         Runs(session).finish_run(hold, RunState.CANCELLED)
     with database.write() as session:
-        fence = Jobs(session).claim_to_advance(job.id, 60.0)
+        fence = JobAdvances(session).claim_to_advance(job.id, 60.0)
         assert fence is not None
-        assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # one worker at a time
-        Jobs(session).finish_job(job.id, fence, JobState.CANCELLED)
+        assert JobAdvances(session).claim_to_advance(job.id, 60.0) is None  # one worker at a time
+        JobAdvances(session).finish_job(job.id, fence, JobState.CANCELLED)
     with pytest.raises(FenceLost), database.write() as session:
-        Jobs(session).finish_job(job.id, fence, JobState.SUCCEEDED)
+        JobAdvances(session).finish_job(job.id, fence, JobState.SUCCEEDED)

@@ -5,6 +5,7 @@ Nothing is trained: the tests claim runs and pause them with given numbers. Both
 
 import pytest
 
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.recovery import RunRecovery
@@ -138,7 +139,7 @@ def test_failed_runs_do_not_take_places_and_the_job_ends_with_its_last_run(
 def test_only_the_holder_of_the_fence_decides(context: WorkerContext) -> None:
     job_id = add_paused_job(context, 2, 0.5, 0.7, 0.8, 0.6)
     with context.database.write() as session:
-        old = Jobs(session).claim_to_advance(job_id, -1.0)
+        old = JobAdvances(session).claim_to_advance(job_id, -1.0)
         assert old is not None
     advance.advance_job(context, job_id)
     with pytest.raises(FenceLost), context.database.write() as session:
@@ -158,7 +159,7 @@ def test_an_extension_during_publishing_keeps_the_job_open(context: WorkerContex
     with context.database.write() as session:
         Runs(session).finish_run(lease, RunState.FAILED)
     with context.database.write() as session:
-        publisher = Jobs(session).claim_to_advance(job.id, 60.0)
+        publisher = JobAdvances(session).claim_to_advance(job.id, 60.0)
         assert publisher is not None
     with context.database.write() as session:
         Jobs(session).reopen_job(session.get_one(Job, job.id))
@@ -182,7 +183,7 @@ def test_an_extension_during_publishing_keeps_the_job_open(context: WorkerContex
             )
         )
     with pytest.raises(FenceLost), context.database.write() as session:
-        Jobs(session).finish_job(job.id, publisher, JobState.FAILED)
+        JobAdvances(session).finish_job(job.id, publisher, JobState.FAILED)
     assert load_job(context, job.id).status in ("queued", "running")
     more = claim_next_run(context)
     assert more is not None

@@ -5,6 +5,7 @@ Nothing is trained: the tests claim runs and end them with given numbers. Both d
 
 import pytest
 
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
 from shared.db.recovery import RunRecovery
@@ -80,7 +81,7 @@ def test_only_pilots_are_claimed_while_main_runs_are_held(
     end_pilots(context, LEARNED)
     assert claim_next_run(context) is None
     with context.database.read() as session:
-        assert Jobs(session).list_ready_to_advance(10) == [job_id]
+        assert JobAdvances(session).list_ready_to_advance(10) == [job_id]
 
 
 def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
@@ -165,7 +166,7 @@ def test_a_worker_that_lost_its_fence_decides_nothing(
     job_id = add_piloted_job(context)
     end_pilots(context, LEARNED)
     with context.database.write() as session:
-        old = Jobs(session).claim_to_advance(job_id, -1.0)
+        old = JobAdvances(session).claim_to_advance(job_id, -1.0)
         assert old is not None
     advance.advance_job(context, job_id)
     assert len(load_runs(context, job_id, "pilot")) == 5

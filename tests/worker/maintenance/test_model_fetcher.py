@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.model_fetches import ModelFetches
 from shared.db.run_requests import RunRequests
@@ -258,7 +259,9 @@ def test_a_resumed_job_waits_for_its_model_again(
         RunRequests(session).resume_runs(job.id)
     assert load_job(context, job.id).status == "validating_files"
     with context.database.write() as session:
-        assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # not to be ended without runs
+        assert (
+            JobAdvances(session).claim_to_advance(job.id, 60.0) is None
+        )  # not to be ended without runs
     fetch_next(context)
     assert load_job(context, job.id).status == "queued"
 

@@ -14,6 +14,7 @@ from openai import OpenAI
 from sqlalchemy import update
 
 from shared.db.deliveries import MAX_OWNER_ATTEMPTS, RETRY_DELAYS_S, ClaimedDelivery, Deliveries
+from shared.db.job_advances import JobAdvances
 from shared.db.jobs import Jobs
 from shared.db.run_requests import RunRequests
 from shared.db.session import Database
@@ -377,9 +378,9 @@ def test_which_addresses_are_public() -> None:
 def test_a_job_without_a_webhook_sends_nothing(context: WorkerContext) -> None:
     made = add_job(context.database, runs=0)
     with context.database.write() as session:
-        fence = Jobs(session).claim_to_advance(made.id, 60.0)
+        fence = JobAdvances(session).claim_to_advance(made.id, 60.0)
         assert fence is not None
-        Jobs(session).finish_job(made.id, fence, "failed")  # type: ignore[arg-type]
+        JobAdvances(session).finish_job(made.id, fence, "failed")  # type: ignore[arg-type]
     assert not make_sender(context).send_next_delivery()
 
 
