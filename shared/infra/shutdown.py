@@ -22,7 +22,11 @@ class ExitDeadline:
         self._timer: threading.Timer | None = None
 
     def start(self) -> None:
-        """Start the clock, once; may be called by a signal's handler."""
+        """Start the clock, once; may be called by a signal's handler.
+
+        Handlers run in the main thread, and not while it waits in the code of a database's driver:
+        that belongs in other threads.
+        """
         if self._timer is None:
             self._timer = threading.Timer(PROCESS_EXIT_S, _exit_at_once)
             self._timer.daemon = True

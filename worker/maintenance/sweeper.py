@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from types import FrameType
 
@@ -212,6 +213,23 @@ def _start_helpers(
     return helpers
 
 
+def _sweep_until_stopped(settings: Settings, database: Database, stop: threading.Event) -> None:
+    """Sweep once per tick. Sets ``stop`` when it returns or fails."""
+    try:
+        storage = Storage(settings.resolved_storage_url, build_blob_check(database))
+        sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
+        sweeper.reseal_webhooks()
+        while not stop.is_set():
+            try:
+                sweeper.sweep()
+                announce_start()
+            except (SQLAlchemyError, OSError) as error:  # the next tick tries again
+                log.warning("sweep_failed error=%s", error)
+            stop.wait(settings.tick_seconds)
+    finally:
+        stop.set()
+
+
 def main() -> int:
     keep_files_private()
     settings = read_settings_or_exit()
@@ -219,20 +237,16 @@ def main() -> int:
     warn_misspelled_variables(os.environ)
     stop = _stop_on_signals()
     database = Database(settings.resolved_database_url)
-    storage = Storage(settings.resolved_storage_url, build_blob_check(database))
     helpers = _start_helpers(settings, database, stop)
-    sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
-    sweeper.reseal_webhooks()
-    while not stop.is_set():
-        try:
-            sweeper.sweep()
-            announce_start()
-        except (SQLAlchemyError, OSError) as error:  # the next tick tries again
-            log.warning("sweep_failed error=%s", error)
-        stop.wait(settings.tick_seconds)
-    until = time.monotonic() + STOP_TIMEOUT_S
-    for helper in helpers:  # to leave what they have claimed to others
-        helper.join(max(0.0, until - time.monotonic()))
+    # apart from this thread, which alone runs the signals' handlers: one that waits for a lock of
+    # SQLite runs none
+    with ThreadPoolExecutor(1, "sweeper") as pool:
+        swept = pool.submit(_sweep_until_stopped, settings, database, stop)
+        stop.wait()
+        until = time.monotonic() + STOP_TIMEOUT_S
+        for helper in helpers:  # to leave what they have claimed to others
+            helper.join(max(0.0, until - time.monotonic()))
+        swept.result()  # an unexpected error ends the process, which is started again
     return 0
 
 
