@@ -33,7 +33,7 @@ class Writer:
         return self.statuses
 
     def _play_turn(self, turn: int) -> None:
-        content = review_csv(20 + self._number) + f"extra {turn},yes\n".encode()
+        content = review_csv(20 + self._number) + f"extra {turn},good\n".encode()
         files = {"file": ("f.csv", content)}
         uploaded = self._send("POST", "/v1/files", files=files, data={"purpose": "fine-tune"})
         request = {
@@ -70,7 +70,6 @@ def expect_no_refusal(statuses: Counter[int], requests: int) -> None:
     assert statuses[200] > 0.8 * requests, statuses
 
 
-@pytest.mark.long
 def test_eight_writers(shared_stack: Stack) -> None:
     expect_no_refusal(write_at_once(shared_stack, SHORT_REQUESTS), SHORT_REQUESTS)
 
