@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Event
 from shared.domain.errors import Reason
@@ -16,21 +15,9 @@ from tests.worker.scripted_trainer import (
     make_finished_line,
     make_training_lines,
 )
-from worker.runs import monitor
 from worker.runs.outcomes import Finished, Stopped, StopReason, Unprepared
 
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    apply_migrations(url)
-    return url
-
-
-@pytest.fixture(autouse=True)
-def flush_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flush and read the flags after every message."""
-    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
+pytestmark = pytest.mark.usefixtures("flush_at_once")
 
 
 def list_events(url: str) -> list[str]:

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.db.metrics import Metrics
-from shared.db.migrate import apply_migrations
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Event, Job, Run
@@ -26,13 +25,6 @@ from tests.worker.scripted_trainer import (
 from worker.runs import monitor
 from worker.runs.outcomes import Died, Failed, Finished, Outcome, Paused, Stopped, StopReason
 from worker.trainer.process import TrainerDied
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    apply_migrations(url)
-    return url
 
 
 def record(

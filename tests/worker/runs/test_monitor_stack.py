@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from shared.db.metrics import Metrics
-from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.domain.errors import Reason
 from tests.worker.runs.stack_scripts import (
@@ -33,18 +32,7 @@ from worker.trainer.process import TrainerDied
 UNFORESEEN = Reason(code="internal_error", message="RuntimeError: device-side assert", param=None)
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    apply_migrations(url)
-    return url
-
-
-@pytest.fixture(autouse=True)
-def flush_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flush and read the flags after every message."""
-    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
-    monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
+pytestmark = pytest.mark.usefixtures("flush_at_once")
 
 
 @pytest.mark.parametrize("kind", [Database, ForgetfulDatabase])

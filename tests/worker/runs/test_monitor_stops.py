@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.migrate import apply_migrations
 from tests.worker.runs.stack_scripts import (
     interleave_lines,
     load_runs,
@@ -23,19 +22,7 @@ from tests.worker.scripted_trainer import (
 from worker.runs import monitor
 from worker.runs.outcomes import Finished, Stopped, StopReason
 
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    apply_migrations(url)
-    return url
-
-
-@pytest.fixture(autouse=True)
-def flush_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flush and read the flags after every message."""
-    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
-    monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
+pytestmark = pytest.mark.usefixtures("flush_at_once")
 
 
 def test_cancelling_one_run_does_not_affect_the_others(url: str, tmp_path: Path) -> None:
