@@ -10,7 +10,8 @@ CLOSED_PIPE: Final = 141  # 128 + SIGPIPE, as in shells
 
 EXIT_CODES: Final = {
     SUCCEEDED: "the command did what was asked",
-    JOB_DID_NOT_SUCCEED: "a job failed or was cancelled, or a part of the service did not start",
+    JOB_DID_NOT_SUCCEED: "a job failed or was cancelled, a part of the service did not start, or "
+    "`doctor` left a problem",
     BAD_INPUT: "the command cannot be carried out: wrong input, a refused request, no service",
     INTERRUPTED: "the command was interrupted with Ctrl-C",
     CLOSED_PIPE: "the reader of the output has gone, as in `evenkeel jobs | head -1`",

@@ -1,9 +1,11 @@
 """Requests of the client for uploads in parts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 from urllib.parse import quote
+
+import httpx
 
 from cli.api_models import File, Upload, UploadPart
 from cli.transport import Transport
@@ -47,5 +49,6 @@ class UploadClient(Transport):
         try:
             yield
         except BaseException:
-            self._http.post(f"{path}/cancel")  # else its parts stay for an hour
+            with suppress(httpx.HTTPError):  # the first error is the one to report
+                self._http.post(f"{path}/cancel")  # else its parts stay for an hour
             raise

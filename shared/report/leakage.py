@@ -9,7 +9,14 @@ LEAK_LIMIT = 0.1
 enough, so the leak alone may raise accuracy by up to this share. A convention of this report.
 """
 MEASURED_CODES = frozenset(
-    {"not_better_than_baseline", "not_enough_seeds", "unstable", "some_failed", "stable"}
+    {
+        "not_better_than_baseline",
+        "not_enough_seeds",
+        "too_few_rows",
+        "unstable",
+        "some_failed",
+        "stable",
+    }
 )
 
 

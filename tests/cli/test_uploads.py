@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.client import Client
@@ -165,3 +166,23 @@ def test_commands_name_the_url_only_where_it_is_needed(monkeypatch: pytest.Monke
         assert format_command(far, "jobs") == "evenkeel jobs --url http://other:1"
         monkeypatch.setenv("EVENKEEL_URL", "http://other:1/")
         assert format_command(far, "jobs") == "evenkeel jobs"
+
+
+def test_a_lost_service_is_the_error_of_an_upload_in_parts(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cancellation that follows cannot be sent either, and must not replace the reason."""
+    upload = {"id": "upload-1", "object": "upload", "status": "pending", "bytes": 3}
+    server.answers = [(200, {}, upload)]
+    with Client(server.url) as client:
+
+        def lose_service(*_: Any, **__: Any) -> None:
+            raise httpx.ConnectError("refused")
+
+        def send_part(*_: Any) -> str:
+            monkeypatch.setattr(client._http, "post", lose_service)
+            raise CliError("The connection was lost.")
+
+        monkeypatch.setattr(client, "_send_part", send_part)
+        with pytest.raises(CliError, match="lost"):
+            client.upload_parts("m.zip", "model", 3, iter([b"abc"]))

@@ -78,6 +78,11 @@ class TestLeakage:
         assert kept.verdict == leaked.verdict
         assert kept.verdict.code == "stable"
 
+    def test_equal_scores_on_few_leaked_rows_are_leakage_first(self) -> None:
+        verdict = make_report([1.0] * 5, rows=8, leak=LeakedRows(8, 8)).verdict
+        assert verdict.code == "leakage"
+        assert verdict.text.startswith("All 8 validation rows have")
+
     def test_runs_that_learned_nothing_stay_the_first_thing_to_know(self) -> None:
         settings = {"degenerate": range(5), "leak": LeakedRows(80, 80)}
         verdict = make_report([0.4] * 5, **settings).verdict
