@@ -21,7 +21,12 @@ from api.health.routes import router as health
 from api.jobs.action_routes import router as job_actions
 from api.jobs.model_resolver import ModelResolver
 from api.jobs.routes import router as jobs
-from api.middleware.body_limits import MAX_BYTES_IN_MEMORY
+from api.middleware.body_limits import (
+    MAX_BYTES_IN_MEMORY,
+    MAX_FIELD_BYTES,
+    MAX_FORM_FIELDS,
+    MAX_FORM_FILES,
+)
 from api.middleware.guard import RequestGuard
 from api.middleware.request_id import RequestIdMiddleware
 from api.models.routes import router as models
@@ -100,6 +105,10 @@ def _create_bare_app(settings: Settings) -> FastAPI:
         version=get_version(),
         lifespan=lifespan,
         redirect_slashes=False,
-        form_limits={"max_files": 2, "max_fields": 16, "max_part_size": 64 * 1024},
+        form_limits={
+            "max_files": MAX_FORM_FILES,
+            "max_fields": MAX_FORM_FIELDS,
+            "max_part_size": MAX_FIELD_BYTES,
+        },
         generate_unique_id_function=get_operation_id,
     )

@@ -95,6 +95,8 @@ class AccessControl:
         session = self.sessions.find(headers)
         caller = None if session is None else await self._find_session_caller(session, directory)
         if caller is None:
+            if get_needed_scope(scope["method"], scope["path"]) is not Scope.READ:
+                raise NotAuthenticated("Sign in with an API key first.")
             return Admission(NO_CALLER, {})
         admission = self._admit_caller(caller)
         _require_scope(admission, scope["method"], scope["path"])

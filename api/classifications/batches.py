@@ -17,7 +17,8 @@ from api.dependencies import AppServices
 from api.files.service import fetch_table_source, read_stored_file
 from api.serving.pass_work import Requester
 from shared.datasets.labels import LABEL_SEPARATOR
-from shared.db.files import Files, lock_digest
+from shared.db.files import Files
+from shared.db.locks import lock_name
 from shared.db.owner_limits import lock_owner_usage
 from shared.db.tables import File
 from shared.domain import ids
@@ -170,7 +171,7 @@ def _store_results(services: AppServices, path: Path) -> File:
     )
     with services.database.write() as session:
         # locked, so that no deletion of another file with the same content removes these bytes
-        lock_digest(session, sha256)
+        lock_name(session, sha256)
         lock_owner_usage(session, services.owner_id, services.settings).require_room_for_file(
             file.bytes
         )

@@ -25,7 +25,8 @@ from shared.datasets import (
 )
 from shared.datasets.errors import ReadingLimitExceeded
 from shared.db.file_content import list_unused_blobs, stream_content
-from shared.db.files import Files, lock_digest
+from shared.db.files import Files
+from shared.db.locks import lock_name
 from shared.db.owner_limits import OwnerUsage, lock_owner_usage
 from shared.db.tables import File
 from shared.domain import ids
@@ -125,7 +126,7 @@ def _insert_file(
 ) -> None:
     key = build_file_key(received.sha256)
     with services.database.write() as session:
-        lock_digest(session, received.sha256)
+        lock_name(session, received.sha256)
         # the last other file with the same content may have been deleted since
         if not services.storage.exists(key):
             services.storage.put_file(key, received.path)

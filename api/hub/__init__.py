@@ -10,8 +10,8 @@
 ``HUB_ERRORS`` are the errors of an operation that accepts such a reference, ``MODEL_ERRORS`` those
 of one that accepts a model of the hub (``shared.encoders.hub``).
 
-Only two requests to the hub are needed. Its own Python client would add a second HTTP library, and
-does not bound downloads.
+Two kinds of requests are needed, so ``client`` makes them with httpx. Models of the hub are
+downloaded by workers, through ``huggingface_hub`` within bounds (``shared.encoders.hub``).
 """
 
 from shared.domain.errors import (

@@ -92,8 +92,8 @@ def extend_job(
 ) -> JobObject:
     """Add runs with further seeds to an open or ended job; its existing runs are kept.
 
-    When the job ends again, the best of all its runs is published. A repeated request adds the runs
-    only once.
+    When the job ends again, its model is published anew from all its runs. A repeated request adds
+    the runs only once.
     """
     return extend_with_seeds(services, job_id, request, identity)
 

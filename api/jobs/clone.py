@@ -11,7 +11,7 @@ from api.jobs.request_schemas import CloneRequest, JobRequest
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
 from shared.db.webhook_secrets import unseal_webhook
-from shared.domain.errors import InvalidValue
+from shared.domain.errors import InvalidValue, ServiceUnavailable
 from shared.domain.job_facts import SealedWebhook, WebhookTarget
 from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.stored import dump_stored
@@ -64,6 +64,11 @@ def _unseal_webhook(
             "webhook again, or null for none.",
             param="webhook",
         ) from None
+    except OSError as error:
+        raise ServiceUnavailable(
+            "The job's webhook cannot be read, because the service cannot read or make its file "
+            f"secret.key ({error.strerror}). Set EVENKEEL_SECRET_KEY, or give the webhook again."
+        ) from error
 
 
 def rebuild_request(job: Job) -> dict[str, object]:

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from api.dependencies import AppServices
 from api.jobs.request_identity import RequestIdentity
 from shared.db.clock import read_db_time
-from shared.db.files import lock_digest
 from shared.db.idempotency import IdempotencyKeys
+from shared.db.locks import lock_name
 from shared.db.tables import Job
 from shared.domain.errors import IdempotencyKeyReused
 
@@ -81,7 +81,7 @@ def find_concurrent_job(
     """
     if identity.key is not None:
         return None  # the row of the key decides
-    lock_digest(session, digest)
+    lock_name(session, digest)
     keys = IdempotencyKeys(session)
     if identity.is_resent:
         return keys.find_recent_by_digest(owner_id, digest, RESEND_WINDOW_S)

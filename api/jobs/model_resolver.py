@@ -23,6 +23,7 @@ from shared.domain.errors import HubNotReachable, Reason
 from shared.encoders.hub.ids import OFF
 from shared.encoders.hub.resolution import HubModels
 from shared.encoders.hub.retries import plan_retry
+from shared.infra.storage_errors import StorageUnavailable, is_disk_full
 
 log = logging.getLogger(__name__)
 POLL_INTERVAL_S = 1.0
@@ -31,6 +32,8 @@ HUB_LEASE_FACTOR = 2
 PLAN_LEASE_FACTOR = 10
 """The same while large files are read, which renews nothing."""
 STOP_TIMEOUT_S = 5.0
+_ONCE_REACHED = "once the hub can be reached"
+_LATER = "later"
 _TEMPORARY_STATUSES = frozenset({429, 503, 507})
 
 
@@ -96,7 +99,9 @@ class ModelResolver:
             if self._stop.is_set():  # the readers are closed
                 self._release(claimed)
             elif error.status in _TEMPORARY_STATUSES:
-                self._postpone_or_fail(claimed, HubNotReachable(error.message, param=error.param))
+                self._postpone_or_fail(
+                    claimed, HubNotReachable(error.message, param=error.param), _LATER
+                )
             else:
                 self._fail(claimed, error.to_reason())
         except ValidationError:
@@ -107,10 +112,24 @@ class ModelResolver:
             self._fail(claimed, Reason(code="invalid_request", message=message, param=None))
         except (FenceLost, SQLAlchemyError):
             raise
+        except OSError as error:
+            self._wait_for_storage_or_fail(claimed, error)
         except Exception:  # a thread that ends would resolve no other job's model either
             log.exception("model_resolution_failed job=%s", claimed.lease.job_id)
-            message = "The job could not be planned. See the log of the API."
-            self._fail(claimed, Reason(code="internal_error", message=message, param="model"))
+            self._fail_unforeseen(claimed)
+
+    def _wait_for_storage_or_fail(self, claimed: ClaimedResolution, error: OSError) -> None:
+        """Try again later what an outage of the storage or a full disk has kept from being read."""
+        if isinstance(error, StorageUnavailable) or is_disk_full(error):
+            cause = str(error) if isinstance(error, StorageUnavailable) else "The disk is full."
+            self._postpone_or_fail(claimed, HubNotReachable(cause, param=None), _LATER)
+            return
+        log.exception("model_resolution_failed job=%s", claimed.lease.job_id)
+        self._fail_unforeseen(claimed)
+
+    def _fail_unforeseen(self, claimed: ClaimedResolution) -> None:
+        message = "The job could not be planned. See the log of the API."
+        self._fail(claimed, Reason(code="internal_error", message=message, param="model"))
 
     def _plan(self, claimed: ClaimedResolution) -> None:
         lease, job = claimed
@@ -130,13 +149,15 @@ class ModelResolver:
                     events.add(resolved, warning.message, level="warn")
         log.info("model_resolved job=%s model=%s", lease.job_id, hub_model.title)
 
-    def _postpone_or_fail(self, claimed: ClaimedResolution, error: HubNotReachable) -> None:
+    def _postpone_or_fail(
+        self, claimed: ClaimedResolution, error: HubNotReachable, cure: str = _ONCE_REACHED
+    ) -> None:
         lease = claimed.lease
         delay = plan_retry(lease.attempt, error, self._services.settings.hub_retry_seconds)
         if delay is None:
             message = (
                 f"{error.message} The model could not be resolved in {lease.attempt} attempts; "
-                "create the job again once the hub can be reached."
+                f"create the job again {cure}."
             )
             self._fail(claimed, Reason(code=error.code, message=message, param=error.param))
             return

@@ -190,8 +190,8 @@ def list_checkpoints(
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         checkpoints, has_more = Checkpoints(session).list_page(job_id, page)
-        runs = {run.id: run for run in Runs(session).list_by_job(job_id)}
         steps = {checkpoint.run_id: checkpoint.step for checkpoint in checkpoints}
+        runs = {run.id: run for run in Runs(session).list_by_ids(list(steps))}
         losses = Metrics(session).get_values_at_steps(steps, "train_loss")
     model = build_model_id(job.model, job.owner_id, job.suffix, job.id)
     objects = [

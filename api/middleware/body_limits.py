@@ -16,6 +16,10 @@ from shared.infra.settings import Settings
 
 _UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?|/new")
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024  # part headers and the small form fields beside the file
+MAX_FORM_FILES: Final = 2
+MAX_FORM_FIELDS: Final = 16
+MAX_FIELD_BYTES: Final = 64 * 1024
+"""Limits of every form, of the API and of pages."""
 MAX_BYTES_IN_MEMORY: Final = 64 * 1024
 """Of a body that is still coming; the rest waits in a temporary file."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -15,12 +16,13 @@ from api.access.control import AccessControl
 from api.access.sessions import read_cookies
 from api.dependencies import AppServices, ServicesDep
 from api.etag import compute_etag, is_not_modified
+from api.middleware.body_limits import MAX_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
 from api.operations.queue import read_queue
 from api.pages.csrf import VISITOR_COOKIE, check_token, compute_token, find_visitor, make_visitor
 from api.pages.rendering import PAGE_HEADERS, render_template
 from api.pages.screens import NavigationEntry, has_screen, list_navigation
 from shared.domain.api_keys import NO_CALLER, Scope
-from shared.domain.errors import InvalidValue, NotAuthenticated
+from shared.domain.errors import InvalidRequest, InvalidValue, NotAuthenticated
 from shared.domain.wording import choose_verb, format_count
 
 SEE_OTHER: Final = 303
@@ -162,8 +164,15 @@ PageDep = Annotated[Page, Depends(get_page)]
 
 
 async def read_form(page: PublicPageDep) -> AsyncIterator[FormData]:
-    """Provide the request's form. Raises CrossSiteRequest for one without the page's token."""
-    async with page.request.form() as form:
+    """Provide the request's form. Raises CrossSiteRequest for one without the page's token, and
+    InvalidRequest for an encoding that no browser uses, whose texts may not be valid.
+    """
+    _, options = parse_options_header(page.request.headers.get("content-type", ""))
+    if options.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise InvalidRequest("A form must be encoded as UTF-8.")
+    async with page.request.form(
+        max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
+    ) as form:
         check_token(form, page.csrf_token)
         yield form
 

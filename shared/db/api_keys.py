@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now, read_db_time
-from shared.db.files import lock_digest
+from shared.db.locks import lock_name
 from shared.db.session import Database, find_database_file
 from shared.db.tables import ApiKey
 from shared.domain.api_keys import LOCAL_OWNER, Scope, get_key_prefix, hash_key, make_key
@@ -55,7 +55,7 @@ class ApiKeys:
 
         Raises KeyRefused.
         """
-        lock_digest(self._session, "api keys")
+        lock_name(self._session, "api keys")
         self._require_free_name(name, owner_id)
         key = make_key()
         now = read_db_time(self._session)

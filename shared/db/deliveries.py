@@ -9,6 +9,7 @@ from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from shared.db.clock import db_now
+from shared.db.locks import lock_name
 from shared.db.pagination import PageRequest, fetch_page, is_of_same_owner
 from shared.db.tables import Job, WebhookDelivery
 from shared.domain import ids
@@ -23,7 +24,6 @@ MAX_OWNER_ATTEMPTS = 4
 """Attempts at a time of one owner's deliveries, half of a sweeper's senders: receivers of many
 names at one slow address do not hold up the notices of others.
 """
-_CLAIM_LOCK = 4_917_301  # any number that no other lock has
 
 
 class ClaimedDelivery(NamedTuple):
@@ -76,7 +76,8 @@ class Deliveries:
         it. A receiver that is being sent one has to wait, so that a slow one holds up only itself;
         so has an owner with MAX_OWNER_ATTEMPTS in progress.
         """
-        _lock_claims(self._session)
+        # one sender claims at a time, or two could choose deliveries to one receiver
+        lock_name(self._session, "webhook deliveries")
         oldest = (
             _build_due_query()
             .order_by(WebhookDelivery.next_attempt_at)
@@ -160,9 +161,3 @@ def _build_due_query() -> Select[str]:
         ~is_busy,
         attempts < MAX_OWNER_ATTEMPTS,
     )
-
-
-def _lock_claims(session: Session) -> None:
-    """Let one sender claim at a time, or two could choose deliveries to one receiver."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_CLAIM_LOCK)))

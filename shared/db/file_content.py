@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from shared.db.files import is_digest_used, lock_digest
+from shared.db.files import is_digest_used
+from shared.db.locks import lock_name
 from shared.db.tables import File, Model
 from shared.domain.zip_outline import ZipOutline
 from shared.infra.storage import Storage
@@ -47,7 +48,7 @@ def list_unused_blobs(session: Session, file: File) -> list[str]:
     """
     if file.folder is not None:
         return list_unused_folders(session, [file.folder])
-    lock_digest(session, file.sha256)
+    lock_name(session, file.sha256)
     return [] if is_digest_used(session, file.sha256) else [build_file_key(file.sha256)]
 
 
@@ -58,7 +59,7 @@ def list_unused_folders(session: Session, folders: Sequence[str]) -> list[str]:
     of its zip file, the second sees that the first has taken place.
     """
     for folder in sorted(folders):
-        lock_digest(session, folder)
+        lock_name(session, folder)
     return [folder for folder in folders if not _is_folder_used(session, folder)]
 
 

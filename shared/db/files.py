@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Select, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from shared.db.clock import db_now
@@ -152,16 +152,6 @@ def is_digest_used(session: Session, sha256: str) -> bool:
     return bool(
         session.scalar(select(exists().where(File.sha256 == sha256, File.folder.is_(None))))
     )
-
-
-def lock_digest(session: Session, sha256: str) -> None:
-    """Lock a digest until the transaction ends: of a file's bytes, to decide whether to store
-    or delete them; of a request, to find out whether it has already created its job.
-
-    On SQLite a write transaction is alone anyway.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sha256, 0))))
 
 
 def list_expired_files(session: Session, limit: int) -> Sequence[File]:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from shared.db.files import is_digest_used, lock_digest
+from shared.db.files import is_digest_used
+from shared.db.locks import lock_name
 from shared.db.session import Database
 from shared.infra.storage import Storage
 from shared.infra.storage_keys import StorageRoot
@@ -22,7 +23,7 @@ def delete_orphan(
         storage.delete(key)
         return True
     with database.write() as session:
-        lock_digest(session, digest)
+        lock_name(session, digest)
         blob = storage.find(key)
         if blob is None or blob.modified >= modified_before or is_digest_used(session, digest):
             return False

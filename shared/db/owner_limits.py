@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared.db.files import lock_digest
+from shared.db.locks import lock_name
 from shared.db.tables import File, Job, Run, Upload
 from shared.domain.limit_errors import (
     FilesLimit,
@@ -29,7 +29,7 @@ class _Sizes(NamedTuple):
 
 def lock_owner_usage(session: Session, owner_id: str, limits: OwnerLimits) -> "OwnerUsage":
     """Return what the owner uses, which no other transaction changes until this one ends."""
-    lock_digest(session, f"limits of owner {owner_id}")
+    lock_name(session, f"limits of owner {owner_id}")
     return OwnerUsage(session, owner_id, limits)
 
 

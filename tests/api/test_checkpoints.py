@@ -74,6 +74,16 @@ def test_the_checkpoints_of_kept_models_are_listed_with_every_loss(
     }
 
 
+def test_the_checkpoint_of_a_distilled_model_is_listed(
+    http: TestClient, database: Database
+) -> None:
+    job_id, _ = add_trained_job(database)
+    with database.write() as session:
+        best = session.scalars(select(Run).where(Run.job_id == job_id, Run.seed == BEST)).one()
+        best.purpose = "distillation"
+    assert {item["seed"] for item in list_checkpoints(http, job_id)} == {0, 1, 2}
+
+
 def test_nothing_is_listed_of_a_job_without_models(http: TestClient, database: Database) -> None:
     for status in ("running", "succeeded", "cancelled"):
         job_id, _ = add_trained_job(database, kept=(), status=status)

@@ -82,6 +82,7 @@ class TestEmpty:
         first = http.get("/jobs?sort=name&state=succeeded").text
         assert 'href="/jobs?state=succeeded&amp;sort=name&amp;page=2"' in first
         assert list_names(http, "?sort=name&page=2") == ["job 50"]
+        assert "There is no job yet" not in http.get("/jobs?page=3").text
 
     def test_names_are_text(self, http: TestClient, database: Database) -> None:
         job_id = add_job(database, HIGH, suffix=HOSTILE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -155,3 +156,35 @@ def test_a_key_that_may_only_read_sees_no_buttons(http: TestClient, database: Da
     assert "read only" in page
     assert "/clone" not in page
     assert "/delete" not in page
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data; boundary=x; charset=utf-7", b"+2AA-"),
+        ("multipart/form-data; boundary=x; charset=undefined", b"a"),
+        ("multipart/form-data; boundary=x", b"\xff\xfe"),
+        ("application/x-www-form-urlencoded; charset=utf-16", b"csrf=%d8"),
+    ],
+)
+def test_a_form_in_an_odd_encoding_is_refused(
+    http: TestClient, content_type: str, body: bytes
+) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n' + body + b"\r\n--x--\r\n"
+    content = part if content_type.startswith("multipart") else body
+    headers = {**BROWSER, "content-type": content_type}
+    answer = http.post("/sign-in", content=content, headers=headers)
+    assert answer.status_code in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [("file", ("a.csv", b"a,b\n"))] * 3,
+        [(f"field-{number}", (None, b"a")) for number in range(17)],
+        [("key", (None, b"a" * 65_537))],
+    ],
+    ids=["files", "fields", "a long field"],
+)
+def test_the_forms_of_pages_have_the_limits_of_the_api(http: TestClient, files: list[Any]) -> None:
+    assert http.post("/sign-in", files=files, headers=BROWSER).status_code == 400

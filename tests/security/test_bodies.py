@@ -74,7 +74,7 @@ def test_an_unknown_path_is_answered_without_its_body(api: RunningApi) -> None:
 def test_a_missing_key_is_told_before_the_body(tmp_path_factory: pytest.TempPathFactory) -> None:
     key = {"EVENKEEL_API_KEY": "a-long-key-of-the-tests-0123456789"}
     with running_api(tmp_path_factory.mktemp("keyed"), key) as api:
-        for path in (JOBS, "/v1/nothing"):
+        for path in (JOBS, "/v1/nothing", "/new", "/jobs/ftjob-1/pause"):
             answer = api.exchange(HEAD % (path.encode(), b""))
             assert answer.startswith(b"HTTP/1.1 401")
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from shared.db.files import is_digest_used, lock_digest
+from shared.db.files import is_digest_used
 from shared.db.jobs import Jobs
+from shared.db.locks import lock_name
 from shared.db.tables import Job, Model, Run
 from shared.domain.states import Purpose
 from shared.domain.wording import join_words
@@ -77,6 +78,6 @@ def delete_unused_contents(context: WorkerContext, digests: Sequence[str]) -> No
     """Delete the contents of an earlier publication's result files that no file has now."""
     for sha256 in digests:
         with context.database.write() as session:
-            lock_digest(session, sha256)
+            lock_name(session, sha256)
             if not is_digest_used(session, sha256):
                 context.storage.delete(build_file_key(sha256))

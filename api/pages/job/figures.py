@@ -107,5 +107,7 @@ def describe_figure(name: Section, section: JobSection) -> str:
     report = section.report
     if name is not Section.SCORES or report.mean is None:
         return f"{NAMES[name]}. The tables on this page have the numbers."
-    scores = ", ".join(f"{run.seed}: {run.score:.3f}" for run in report.runs if run.score)
+    scores = ", ".join(
+        f"{run.seed}: {run.score:.3f}" for run in report.runs if run.score is not None
+    )
     return f"{NAMES[name]}, {report.metric} by seed: {scores}. Mean {report.mean:.3f}."

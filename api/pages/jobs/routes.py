@@ -9,9 +9,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.jobs import service
 from api.pages.first_commands import get_shown_url
+from api.pages.form_identity import read_identity
 from api.pages.jobs.sample import create_sample_job
 from api.pages.jobs.view import build_row, is_open
-from api.pages.page import FormDep, PageDep, get_text
+from api.pages.page import FormDep, PageDep
 from api.pages.screens import NavigationEntry
 from shared.db.job_search import JobOrder, JobSearch, JobStates
 from shared.encoders.catalogue import OFFLINE_ENCODER
@@ -66,7 +67,7 @@ def show_jobs(
 @router.post("/jobs/sample")
 async def create_sample(page: PageDep, form: FormDep) -> Response:
     """Make the sample data set and a small job on it, and show the job."""
-    job_id = await create_sample_job(page.services, get_text(form, "once"))
+    job_id = await create_sample_job(page.services, read_identity(form))
     return await run_in_threadpool(page.redirect, f"/jobs/{job_id}")
 
 

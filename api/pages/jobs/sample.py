@@ -23,15 +23,14 @@ SETTINGS: Final = {
 """No pilots and few steps: the result is there in about a minute on two cores."""
 
 
-async def create_sample_job(services: AppServices, once: str) -> str:
+async def create_sample_job(services: AppServices, identity: RequestIdentity) -> str:
     """Store the data set and create the job; return the job's ID.
 
-    A form that is sent twice has the same ``once``, and creates one job.
+    A form that is sent twice has the same identity, and creates one job.
     """
     file_id = await services.heavy.uploads.run(services.owner_id, _store_dataset, services)
     request = JobRequest.model_validate({"training_file": file_id, **SETTINGS})
-    identity = RequestIdentity(key=once or None)
-    digest = f"sample {once}"
+    digest = f"sample {identity.key}"
     job = await services.heavy.jobs.run(
         services.owner_id, creation.create_job, services, request, identity, digest
     )

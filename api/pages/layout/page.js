@@ -18,6 +18,7 @@
   let refreshTimer = 0;
   let retryTimer = 0;
   let isFetching = false;
+  let isMissed = false; // news came during a fetch
   let isWaiting = false; // news came for an element that has the focus
 
   /* the connection */
@@ -75,13 +76,16 @@
 
   async function refresh() {
     refreshTimer = 0;
-    if (isFetching) return;
+    if (isFetching) {
+      isMissed = true;
+      return;
+    }
     isFetching = true;
     try {
       const headers = { accept: "text/html" };
       if (etag !== null) headers["if-none-match"] = etag;
       const answer = await fetch(location.href, { headers, cache: "no-store" });
-      if (answer.status === 401) location.reload();
+      if (answer.status === 401 || answer.status === 404) location.reload();
       if (answer.ok) {
         etag = answer.headers.get("etag");
         await replaceElements(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -97,6 +101,10 @@
       lastRefreshFailed();
     } finally {
       isFetching = false;
+      if (isMissed) {
+        isMissed = false;
+        scheduleRefresh();
+      }
     }
   }
 

@@ -48,7 +48,7 @@ class DataSet:
 def render_upload(page: Page, error: ServiceError | None = None) -> Response:
     """Render the first step."""
     service = _find_service(page)
-    return page.render(
+    response = page.render(
         "new/upload.html.j2",
         status=200 if error is None else error.status,
         error=None if error is None else error.message,
@@ -59,6 +59,9 @@ def render_upload(page: Page, error: ServiceError | None = None) -> Response:
             "curl": snippets.write_curl_upload(service, EXAMPLE_FILENAME),
         },
     )
+    if error is not None:
+        response.headers.update(error.response_headers)
+    return response
 
 
 async def render_settings(
@@ -70,7 +73,10 @@ async def render_settings(
     status = 200
     if refusal is not None:
         status = refusal.status if isinstance(refusal, ServiceError) else UNPROCESSABLE
-    return await run_in_threadpool(_render_form, page, draft, data, status)
+    response = await run_in_threadpool(_render_form, page, draft, data, status)
+    if isinstance(refusal, ServiceError):
+        response.headers.update(refusal.response_headers)
+    return response
 
 
 def render_plan(page: Page, draft: Draft, plan: DryRun) -> Response:

@@ -112,6 +112,27 @@ def test_a_job_waits_for_the_hub_and_is_planned_once_it_answers(
     }
 
 
+def test_a_job_whose_storage_is_away_when_the_hub_answers_waits_for_it(
+    http: TestClient,
+    hub: PlayedHub,
+    repository: ModelRepository,
+    file_id: str,
+    settings: Settings,
+) -> None:
+    job = post_job(http, file_id, model_revision="main").json()
+    storage = settings.home / "storage"
+    storage.rename(settings.home / "unmounted")
+    hub.models.is_down = False
+    wait_until(
+        lambda: any("storage" in message for message in list_messages(http, job["id"])),
+        description="an attempt without the storage",
+    )
+    assert get_job(http, job["id"])["status"] == "validating_files"
+    (settings.home / "unmounted").rename(storage)
+    resolved = wait_for(http, job["id"], is_resolved)
+    assert resolved["resolved_model_revision"] == repository.commit
+
+
 def test_a_model_in_the_cache_is_queued_once_it_is_resolved(
     http: TestClient, hub: PlayedHub, repository: ModelRepository, settings: Settings, file_id: str
 ) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.db.files import lock_digest
+from shared.db.locks import lock_name
 from shared.db.references import collect_references
 from shared.db.tables import File
 from shared.infra.storage import Blob, Storage
@@ -40,7 +40,7 @@ def collect_garbage(context: WorkerContext, after_listing: Callable[[], None]) -
 def add_row(context: WorkerContext) -> None:
     """Add a file's row as an upload does that finds the bytes in the storage."""
     with context.database.write() as session:
-        lock_digest(session, "d1")
+        lock_name(session, "d1")
         assert context.storage.exists(KEY)
         plain = {"owner_id": "local", "filename": "f", "purpose": "fine-tune", "bytes": 1}
         session.add(File(id="file-1", sha256="d1", status="processed", **plain))
