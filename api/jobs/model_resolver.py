@@ -20,6 +20,7 @@ from shared.db.runs import FenceLost
 from shared.domain.api_keys import Caller, Scope
 from shared.domain.error_base import ServiceError
 from shared.domain.errors import HubNotReachable, Reason
+from shared.domain.wording import format_count
 from shared.encoders.hub.ids import OFF
 from shared.encoders.hub.resolution import HubModels
 from shared.encoders.hub.retries import plan_retry
@@ -156,7 +157,8 @@ class ModelResolver:
         delay = plan_retry(lease.attempt, error, self._services.settings.hub_retry_seconds)
         if delay is None:
             message = (
-                f"{error.message} The model could not be resolved in {lease.attempt} attempts; "
+                f"{error.message} The model could not be resolved in "
+                f"{format_count(lease.attempt, 'attempt')}; "
                 f"create the job again {cure}."
             )
             self._fail(claimed, Reason(code=error.code, message=message, param=error.param))

@@ -183,6 +183,12 @@ class ModelNotAllowed(ServiceError):
     status = 400
 
 
+class NoRoomForModel(ModelNotAllowed):
+    """The model does not fit on the disk now: to a job that was accepted, an outage."""
+
+    code = ModelNotAllowed.code
+
+
 class BaseModelChanged(ServiceError):
     """The base model is not the one that the job was created with."""
 

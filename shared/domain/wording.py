@@ -21,3 +21,8 @@ def join_words(words: Sequence[str]) -> str:
 def join_alternatives(words: Sequence[str]) -> str:
     """Join words to "a, b or c"."""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def lower_first(sentence: str) -> str:
+    """Return a sentence, which is not empty, as it stands after a colon."""
+    return sentence[0].lower() + sentence[1:]

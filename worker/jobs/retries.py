@@ -16,7 +16,7 @@ from shared.db.stages import Stages
 from shared.db.tables import Job
 from shared.domain.errors import Reason
 from shared.domain.states import JobState
-from shared.domain.wording import join_words
+from shared.domain.wording import join_words, lower_first
 from shared.infra.storage_errors import StorageUnavailable, is_disk_full
 
 MAX_ADVANCE_ATTEMPTS = 3
@@ -53,7 +53,7 @@ def postpone_advance(session: Session, job_id: str, fence: int, error: Exception
     failing_since = Events(session).find_first_time(job_id, message, last_end) or now
     if not is_outage and now - failing_since >= LOCAL_FAILURE_LIMIT_S:
         minutes = LOCAL_FAILURE_LIMIT_S / 60
-        text = f"The job could not be completed within {minutes:.0f} minutes: {_lower_first(cause)}"
+        text = f"The job could not be completed within {minutes:.0f} minutes: {lower_first(cause)}"
         _fail_job(session, job, fence, Reason(code="publish_failed", message=text, param=None))
         return
     delay = min(max((now - last_end) / 2, MIN_DELAY_S), MAX_DELAY_S)
@@ -74,10 +74,6 @@ def _describe_failure(error: Exception) -> tuple[str, bool]:
         cause = f"The worker's machine failed ({type(error).__name__}); see the worker's log."
         return cause, False
     return f"The database failed ({type(error).__name__}); see the worker's log.", True
-
-
-def _lower_first(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
 
 
 def retry_or_fail(session: Session, job_id: str, fence: int, error: Exception) -> None:

@@ -56,7 +56,7 @@ def sweep_cache(references: References, settings: Settings, *, now: float | None
         for folder in ("files", "models", "uploads", "publish", "reports")
         for path in _list_children(cache / folder)
     ]
-    deleted = [path for path in candidates if path.stat().st_mtime < oldest]
+    deleted = [path for path in candidates if _is_older(path, oldest)]
     for path in deleted:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -67,3 +67,10 @@ def sweep_cache(references: References, settings: Settings, *, now: float | None
 
 def _list_children(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_older(path: Path, oldest: float) -> bool:
+    try:
+        return path.stat().st_mtime < oldest
+    except FileNotFoundError:  # deleted meanwhile
+        return False

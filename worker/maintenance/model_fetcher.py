@@ -7,13 +7,15 @@ as ``validating_files`` and is tried again with growing delays; then it fails.
 import logging
 import threading
 import time
+from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db.model_fetches import ClaimedFetch, ModelFetches
 from shared.db.runs import FenceLost
 from shared.db.session import Database
-from shared.domain.errors import HubNotReachable, Reason, ServiceError
+from shared.domain.errors import HubNotReachable, NoRoomForModel, Reason, ServiceError
+from shared.domain.wording import format_count
 from shared.encoders.hub.download import fetch_model
 from shared.encoders.hub.progress import DownloadProgress
 from shared.encoders.hub.retries import plan_retry
@@ -56,7 +58,7 @@ class ModelFetcher:
         except FenceLost:
             log.info("model_fetch_lost job=%s", fetch.job_id)
         except ShuttingDown:
-            with self._database.write() as session:
+            with suppress(FenceLost), self._database.write() as session:
                 ModelFetches(session).jobs.release(fetch.lease)
         return True
 
@@ -87,6 +89,8 @@ class _Attempt:
             fetch_model(self._settings, self._fetch.model, self._report)
         except HubNotReachable as error:
             self._postpone_or_fail(error)
+        except NoRoomForModel as error:
+            self._postpone_or_fail(HubNotReachable(error.message, param="model"))
         except ServiceError as error:
             self._fail(error.to_reason())
         except OSError as error:
@@ -133,7 +137,8 @@ class _Attempt:
         delay = plan_retry(attempt, error, self._settings.hub_retry_seconds)
         if delay is None:
             message = (
-                f"{error.message} The model could not be downloaded in {attempt} attempts; "
+                f"{error.message} The model could not be downloaded in "
+                f"{format_count(attempt, 'attempt')}; "
                 "create the job again once the hub can be reached."
             )
             self._fail(Reason(code=error.code, message=message, param=error.param))

@@ -11,6 +11,7 @@ from shared.domain.errors import Reason
 from shared.domain.ids import make_checkpoint_id
 from shared.domain.naming import format_run_title, format_state_name
 from shared.domain.states import Purpose, RunState
+from shared.domain.wording import lower_first
 from shared.metrics.run_result import Rung, RungResult, TrainedResult
 from worker.jobs.baselines import store_scores
 from worker.runs.assignment import Assignment
@@ -31,7 +32,7 @@ from worker.training import events
 MAX_TRAINER_DEATHS = 3
 # attempts by machines that could not start the run, after which it fails
 MAX_PREPARATION_FAILURES = 5
-BEFORE_FIRST_STEP = -1
+MACHINE_FAILURE_STEP = -1
 _TIME_LIMIT_REACHED = Reason(
     code="time_limit",
     message=(
@@ -209,7 +210,7 @@ def _requeue_in_smaller_stack(session: Session, assignment: Assignment, death: D
     next_stack = "alone" if limit == 1 else f"with at most {others}"
     message = (
         f"{_format_title(run)} starts over {next_stack}: {_format_step(death.step)}, in a stack "
-        f"of {death.stack_size}, {_lower_first(death.message)}"
+        f"of {death.stack_size}, {lower_first(death.message)}"
     )
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
@@ -218,7 +219,7 @@ def _wait_for_end_of_outage(session: Session, assignment: Assignment, outcome: U
     """Requeue the run without counting the attempt; one event tells of each cause."""
     run = assignment.run
     Runs(session).requeue_run(assignment.lease)
-    message = f"{_format_title(run)} waits: {_lower_first(outcome.message)}"
+    message = f"{_format_title(run)} waits: {lower_first(outcome.message)}"
     if not Events(session).has_message(run.job_id, message):
         Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
@@ -233,7 +234,7 @@ def _requeue_or_fail(session: Session, assignment: Assignment, outcome: Died | U
         step, code, limit = outcome.step, "trainer_died", MAX_TRAINER_DEATHS
         when, start = f" {_format_step(step)}", f"{_format_step(step)}, "
     else:  # at any step: of the machine, whose failures count whatever the run has reached
-        step, code, limit = BEFORE_FIRST_STEP, "not_prepared", MAX_PREPARATION_FAILURES
+        step, code, limit = MACHINE_FAILURE_STEP, "not_prepared", MAX_PREPARATION_FAILURES
         when = start = ""
     count = run.deaths + 1 if run.death_step == step else 1
     if count >= limit:
@@ -242,7 +243,7 @@ def _requeue_or_fail(session: Session, assignment: Assignment, outcome: Died | U
         _fail_run(session, assignment, reason, deaths=count, death_step=step)
         return
     Runs(session).requeue_run(assignment.lease, deaths=count, death_step=step)
-    message = f"{_format_title(run)} starts over: {start}{_lower_first(cause)}"
+    message = f"{_format_title(run)} starts over: {start}{lower_first(cause)}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
 
@@ -250,9 +251,5 @@ def _format_score(score: float | None) -> str:
     return "undefined" if score is None else f"{score:.4f}"
 
 
-def _lower_first(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
-
-
 def _format_step(step: int) -> str:
-    return f"at step {step}" if step >= 0 else "before the first step"
+    return f"at step {step}"

@@ -15,7 +15,8 @@ def plan_retry(attempt: int, error: HubNotReachable, limit_seconds: float) -> fl
     """Return the seconds until the next attempt, or None if that would exceed the limit.
 
     ``attempt`` is the number of the one that failed, from 1. ``limit_seconds`` bounds the delays
-    of all attempts together (EVENKEEL_HUB_RETRY_SECONDS).
+    of all attempts together (EVENKEEL_HUB_RETRY_SECONDS); earlier ones count with the standard
+    delays, whatever ``Retry-After`` said.
     """
     delay = max(compute_delay(attempt), error.retry_after_s)
     waited = sum(map(compute_delay, range(1, attempt)))

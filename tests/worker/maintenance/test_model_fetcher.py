@@ -18,7 +18,7 @@ from shared.db.stages import build_distillation_run
 from shared.db.tables import Job, Run
 from shared.domain.errors import Reason
 from shared.domain.states import JobState
-from shared.encoders.hub import download
+from shared.encoders.hub import download, resolution
 from shared.encoders.hub.cache import HubCache
 from shared.encoders.hub.resolution import HubModels
 from shared.encoders.hub.retries import compute_delay
@@ -297,3 +297,12 @@ def test_a_worker_that_ends_leaves_the_job_to_others(
 def test_delays_double_up_to_a_limit() -> None:
     delays = [compute_delay(attempt) for attempt in range(1, 10)]
     assert delays == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_a_disk_that_is_full_for_now_delays_the_job(
+    context: WorkerContext, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolution, "SPARE_BYTES", 2**60)
+    fetch_next(context)
+    assert load_job(context, job.id).status == "validating_files"
+    assert "free disk space" in load_event_messages(context)[-1]
