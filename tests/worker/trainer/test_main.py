@@ -73,7 +73,8 @@ def test_a_waiting_run_can_be_stopped_before_it_starts(
 ) -> None:
     trainer.submit_run(make_spec(tmp_path, tiny_bert, run_id="ftrun-a", recipe=ENDLESS))
     trainer.submit_run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b"))
-    trainer.read_until(is_step)
+    begun = trainer.read_until(is_step)
+    assert {line["run_id"] for line in begun} == {"ftrun-a"}, begun
     trainer.write_command(stop="ftrun-b")
     trainer.write_command(stop="ftrun-a")
     assert trainer.read_until(is_last)[-1] == {"run_id": "ftrun-a", "stopped": True}
