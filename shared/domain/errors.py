@@ -181,12 +181,8 @@ class ModelNotAllowed(ServiceError):
     """The installation has no usable base model of this name."""
 
     status = 400
-
-
-class NoRoomForModel(ModelNotAllowed):
-    """The model does not fit on the disk now: to a job that was accepted, an outage."""
-
-    code = ModelNotAllowed.code
+    has_no_room: bool = False
+    """Whether only the disk is too full now: to a job that was accepted, an outage."""
 
 
 class BaseModelChanged(ServiceError):

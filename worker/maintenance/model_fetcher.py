@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.db.model_fetches import ClaimedFetch, ModelFetches
 from shared.db.runs import FenceLost
 from shared.db.session import Database
-from shared.domain.errors import HubNotReachable, NoRoomForModel, Reason, ServiceError
+from shared.domain.errors import HubNotReachable, ModelNotAllowed, Reason, ServiceError
 from shared.domain.wording import format_count
 from shared.encoders.hub.download import fetch_model
 from shared.encoders.hub.progress import DownloadProgress
@@ -89,10 +89,11 @@ class _Attempt:
             fetch_model(self._settings, self._fetch.model, self._report)
         except HubNotReachable as error:
             self._postpone_or_fail(error)
-        except NoRoomForModel as error:
-            self._postpone_or_fail(HubNotReachable(error.message, param="model"))
         except ServiceError as error:
-            self._fail(error.to_reason())
+            if isinstance(error, ModelNotAllowed) and error.has_no_room:
+                self._postpone_or_fail(HubNotReachable(error.message, param="model"))
+            else:
+                self._fail(error.to_reason())
         except OSError as error:
             log.warning("model_fetch_failed job=%s error=%s", self._fetch.job_id, error)
             reason = error.strerror or type(error).__name__

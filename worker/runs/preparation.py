@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.domain.errors import ModelNotAllowed, NoRoomForModel, ServiceError
+from shared.domain.errors import ModelNotAllowed, ServiceError
 from shared.domain.states import Purpose
 from worker.context import WorkerContext
 from worker.runs.assignment import Assignment
@@ -85,7 +85,7 @@ def _build_preparation(context: WorkerContext, assignments: Sequence[Assignment]
             return Preparation(BaselinesCommand(baselines=spec), [first])
         return _prepare_fitting_runs(context, assignments, data)
     except ModelNotAllowed as error:
-        raise MachineUnfit(error.message, is_outage=isinstance(error, NoRoomForModel)) from error
+        raise MachineUnfit(error.message, is_outage=error.has_no_room) from error
     except OSError as error:
         log.warning("preparation_failed job=%s error=%s", first.job.id, error)
         raise describe_outage(error, "The run could not be prepared") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from shared.domain.errors import HubNotAllowed, ModelNotAllowed, ModelNotFound, NoRoomForModel
+from shared.domain.errors import HubNotAllowed, ModelNotAllowed, ModelNotFound
 from shared.domain.hub_model import HubModel
 from shared.encoders.catalogue import EncoderFacts
 from shared.encoders.hub.cache import HubCache
@@ -166,15 +166,17 @@ def _read_facts(
 
 
 def require_disk_space(cache: HubCache, model: HubModel) -> None:
-    """Raise NoRoomForModel if what is still to be downloaded does not fit on the cache's disk."""
+    """Raise ModelNotAllowed if what is still to be downloaded does not fit on the cache's disk."""
     missing = model.total_bytes - cache.measure_partial(model)
     free = shutil.disk_usage(cache.find_existing_parent()).free
     if missing + SPARE_BYTES > free:
-        raise NoRoomForModel(
+        error = ModelNotAllowed(
             f"{model.repository} needs {missing + SPARE_BYTES >> 20:,} MB of free disk space, but "
             f"only {free >> 20:,} MB are free. Free disk space, or choose a smaller model.",
             param="model",
         )
+        error.has_no_room = True
+        raise error
 
 
 def _require_revision(revision: str) -> None:
