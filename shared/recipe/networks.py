@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from shared.encoders.catalogue import EncoderFacts
 from shared.recipe.candidates import NETWORK_SETTINGS, SettingValue
 from shared.recipe.head_choice import ENCODED_APART
-from shared.recipe.rules import resolve_reinit_layers
+from shared.recipe.rules import compute_reinit_depth
 from shared.recipe.value import Recipe
 
 Network = dict[str, SettingValue]
@@ -70,15 +70,17 @@ def _list_depths(
 ) -> list[SettingValue]:
     """Return the re-initialized blocks to compare.
 
-    A sole head is tried with 0, the rule's depth (a sixth of the blocks) and twice that: of
-    BERT-large's 24 blocks 0, 4 and 8, around the paper's 1 to 6.
+    A sole head is tried with 0, a sixth of the blocks and twice that: of BERT-large's 24 blocks 0,
+    4 and 8, around the paper's 1 to 6. The blocks of a sentence encoder are rather kept.
     """
     if "reinit_layers" not in automatic:
         return [_to_setting_value(rule.reinit_layers)]
-    depth, _ = resolve_reinit_layers(facts)
+    depth = min(compute_reinit_depth(facts), facts.num_blocks)
     if alone:
-        return [min(depth, facts.num_blocks), 0, min(2 * depth, facts.num_blocks)]
-    return [min(depth, facts.num_blocks), 0] if pooling == "family" else [0]
+        return [depth, 0, min(2 * depth, facts.num_blocks)]
+    if pooling != "family":
+        return [0]
+    return [depth, 0] if facts.pooling is None else [0, depth]
 
 
 def _build_network(

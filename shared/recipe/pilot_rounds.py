@@ -81,18 +81,17 @@ def _plan_higher_rates(search: Search) -> PilotRound | None:
 
 
 def _plan_final(search: Search) -> PilotRound | None:
-    """Compare the best two over the whole length, or nearly, on as many seeds as fit."""
-    finalists = list_finalists(search)[:FINALISTS]
+    """Compare the finalists over the whole length, or nearly, on as many seeds as fit."""
+    finalists = list_finalists(search)
     full = search.full_steps
     room = search.compute_room(search.rule.max_steps)
     if len(finalists) == 1:
         return _plan_lengths(search, finalists[0], room)
-    if len(finalists) < FINALISTS:
-        return None
-    for steps, seeds in ((full, PILOT_SEEDS), (full, 1), (full * 3 // 4, 1)):
-        if 0 < FINALISTS * seeds * steps <= room:
-            candidates = [candidate.change(max_steps=steps) for candidate in finalists]
-            return create_round("final", candidates, seeds, FINAL_SEED)
+    for count in range(len(finalists), 1, -1):
+        for steps, seeds in ((full, PILOT_SEEDS), (full, 1), (full * 3 // 4, 1)):
+            if 0 < count * seeds * steps <= room:
+                candidates = [one.change(max_steps=steps) for one in finalists[:count]]
+                return create_round("final", candidates, seeds, FINAL_SEED)
     return None
 
 

@@ -111,10 +111,13 @@ def _add_half_scores(
 ) -> Sequence[CandidateResult]:
     """Return the finalists with their scores at half the length as further evidence.
 
-    As they are if one of them was not tried there or learned nothing: a low rate needs the whole
-    length. Finalists of several lengths are compared by their own scores too.
+    As they are if one of them was not tried there or learned nothing, or if their rates differ: a
+    low rate needs the whole length. Finalists of several lengths are compared by their own scores
+    too.
     """
     if len({result.candidate.max_steps for result in finalists}) != 1:
+        return finalists
+    if len({result.candidate.learning_rate for result in finalists}) != 1:
         return finalists
     halves = {
         result.candidate: result
@@ -143,18 +146,19 @@ def list_lengths(results: Sequence[CandidateResult], candidate: Candidate) -> li
 def list_finalists(search: Search) -> list[Candidate]:
     """Return the candidates to compare over the whole length: the best, and what it has to beat.
 
-    That is the rule's rate if the best has another one, or else the rule itself if it has learned
-    nothing yet: within half the length, some networks and high rates learn sooner. Otherwise it is
-    the best of the others.
+    That is the rule itself if it has learned nothing yet, and the rule's rate if the best has
+    another one: within half the length, some networks and high rates learn sooner. Otherwise it is
+    the best of the others. If not all can be compared, the last is left out.
     """
     halves = search.list_results(*HALF_ROUNDS)
     best = search.select_best(halves)
     if best is None:
         return []
     at_rule_rate = best.candidate.change(learning_rate=search.rule.learning_rate)
-    if at_rule_rate != best.candidate:
-        return [best.candidate, at_rule_rate]
-    others = [result for result in search.rank(halves) if result.candidate != best.candidate]
     rule = search.rule.change(max_steps=search.half_steps)
-    others.sort(key=lambda result: not (result.candidate == rule and not result.has_learned))
-    return [best.candidate, *(result.candidate for result in others[:1])]
+    slow = [one.candidate for one in halves if one.candidate == rule and not one.has_learned]
+    rivals = [one for one in (*slow, at_rule_rate) if one != best.candidate]
+    if not rivals:
+        others = [one.candidate for one in search.rank(halves) if one.candidate != best.candidate]
+        rivals = others[:1]
+    return list(dict.fromkeys([best.candidate, *rivals]))

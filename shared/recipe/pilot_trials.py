@@ -15,9 +15,10 @@ from shared.recipe.pilot_schemas import PilotCandidate
 
 SCORE_MARGIN = 0.01
 """Closer validation scores count as equal, however many validation rows there are …"""
-MARGIN_ERRORS = 0.5
-"""… or closer than this many standard errors of a score: two models err on much the same rows, so
-that their difference varies less than either score."""
+MARGIN_ERRORS = 1.0
+"""… or closer than this many standard errors of a score. Two models err on much the same rows, so
+that their difference varies less than two scores; but a pilot has one seed, which moves it as much
+as the rows do."""
 RISE_START_SHARE = 0.6
 """A score still improves if it rises after this share of the steps …"""
 LATE_SHARE = 0.8

@@ -79,7 +79,9 @@ def resolve_recipe(
         if facts.shared_blocks is None:
             automatic.append("reinit_layers")  # part of a shared block cannot be re-initialized
         is_pooled = is_pooling_automatic and settings.pooling != "family"
-        depth, notes["reinit_layers"] = resolve_reinit_layers(facts, is_pooled=is_pooled)
+        depth, notes["reinit_layers"] = resolve_reinit_layers(
+            facts, is_pooled=is_pooled, is_head_searched=is_pooling_automatic
+        )
         settings = settings.model_copy(update={"reinit_layers": depth})
     settings = fit_to_encoder(settings, request, facts, notes)
     epochs, steps = _resolve_length(settings, train_rows, notes)

@@ -23,22 +23,36 @@ def resolve_learning_rate(facts: EncoderFacts) -> tuple[float, str]:
     )
 
 
-def resolve_reinit_layers(facts: EncoderFacts, *, is_pooled: bool = False) -> tuple[int, str]:
-    """Return a sixth of the blocks, and a note: 4 of BERT-large's 24 (the paper: 1 to 6).
+def resolve_reinit_layers(
+    facts: EncoderFacts, *, is_pooled: bool = False, is_head_searched: bool = False
+) -> tuple[int, str]:
+    """Return the depth that pilots start from, and a note.
 
-    None under a pooled head that the rules chose (``is_pooled``): its vectors are the encoder's.
+    A sixth of the blocks: 4 of BERT-large's 24 (the paper: 1 to 6). None under a pooled head that
+    the rules chose (``is_pooled``), because its vectors are the encoder's. None either in a
+    sentence encoder whose head pilots search (``is_head_searched``): the paper's new blocks replace
+    what predicts masked words, and a sentence encoder's top blocks have been trained away from it.
     """
     if is_pooled:
         return 0, "0: a new top block would lose what the pooled vectors are worth."
-    depth = max(1, round(facts.num_hidden_layers / 6))
+    if is_head_searched and facts.pooling is not None:
+        return 0, f"0: {facts.name} is a sentence encoder, whose top blocks are worth keeping."
+    depth = compute_reinit_depth(facts)
     if facts.shared_blocks is None:
         return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
-    whole = depth * facts.num_blocks // facts.num_hidden_layers
-    return whole, (
-        f"{whole}: a sixth of the layers, rounded down to whole blocks of weights; "
+    return depth, (
+        f"{depth}: a sixth of the layers, rounded down to whole blocks of weights; "
         f"{describe_shared_weights(facts)}, so a top layer cannot be re-initialized without the "
         "other layers of its block."
     )
+
+
+def compute_reinit_depth(facts: EncoderFacts) -> int:
+    """Return a sixth of the blocks, at least one; of shared blocks only whole ones."""
+    depth = max(1, round(facts.num_hidden_layers / 6))
+    if facts.shared_blocks is None:
+        return depth
+    return depth * facts.num_blocks // facts.num_hidden_layers
 
 
 def count_epoch_steps(train_rows: int, train_batch_size: int) -> int:

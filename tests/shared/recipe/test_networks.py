@@ -33,7 +33,7 @@ def list_networks(resolution: RecipeResolution) -> list[tuple[object, ...]]:
 
 
 def test_single_texts_compare_depths_and_mean_pooling_the_rule_first() -> None:
-    found = resolve(pairs=False)
+    found = resolve(pairs=False, own_pooling=None)
     assert list_networks(found) == [
         ("joined", "family", False, True, 1),
         ("joined", "mean", False, False, 0),
@@ -47,11 +47,23 @@ def test_single_texts_compare_depths_and_mean_pooling_the_rule_first() -> None:
     ]
 
 
+def test_the_rule_keeps_all_blocks_of_a_sentence_encoder() -> None:
+    found = resolve(pairs=False)
+    assert list_networks(found) == [
+        ("joined", "family", False, True, 0),
+        ("joined", "mean", False, False, 0),
+        ("joined", "family", False, True, 1),
+    ]
+    assert found.notes["reinit_layers"] == (
+        "0: m is a sentence encoder, whose top blocks are worth keeping."
+    )
+
+
 def test_pairs_of_a_sentence_encoder_are_aligned_by_the_rule() -> None:
     found = resolve(pairs=True)
     assert list_networks(found) == [
         ("aligned", "mean", True, False, 0),
-        ("joined", "family", False, True, 1),
+        ("joined", "family", False, True, 0),
         ("separate", "mean", True, False, 0),
     ]
     assert found.notes["pair_encoding"] == (

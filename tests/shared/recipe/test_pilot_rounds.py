@@ -166,6 +166,40 @@ def test_a_high_rate_has_to_beat_a_lower_one_that_had_not_learned_yet() -> None:
     assert {one.candidate.learning_rate for one in found.trials} == {RULE_RATE, 2.1e-4, 8.5e-4}
 
 
+@pytest.mark.parametrize(
+    ("best_factor", "runs", "finalists"), [(4, 5, 2), (4, 8, 3), (0.25, 5, 3), (1, 5, 2)]
+)
+def test_a_rule_that_starts_slowly_is_compared_over_the_whole_length(
+    best_factor: float, runs: int, finalists: int
+) -> None:
+    """Others lead within half of the steps, by another network and another rate."""
+
+    def train(candidate: Candidate, _seed: int) -> Trial:
+        is_rule = candidate.depth == 0 and candidate.get("pooling") == "family"
+        if candidate.max_steps == 160 and is_rule:
+            return Trial(candidate, 0.5, degenerate=True)
+        is_best_rate = math.isclose(candidate.learning_rate, best_factor * RULE_RATE, rel_tol=0.03)
+        has_head_start = is_best_rate and candidate.max_steps == 160
+        return Trial(candidate, 0.7 if is_rule or has_head_start else 0.6)
+
+    found = SearchResult(train, runs=runs)
+    assert found.rounds[-1] == ("final", finalists, 1)
+    assert found.choice.recipe == found.plan.rule
+    assert found.spent <= runs * 320
+
+
+def test_the_head_start_of_a_high_rate_does_not_count() -> None:
+    """A high rate learns sooner, so rates are compared by the scores at the whole length alone."""
+
+    def train(candidate: Candidate, _seed: int) -> Trial:
+        is_high = candidate.learning_rate > RULE_RATE
+        if candidate.max_steps == 160:
+            return Trial(candidate, 0.8 if is_high else 0.6)
+        return Trial(candidate, 0.81 if is_high else 0.8)
+
+    assert SearchResult(train).chosen.learning_rate == RULE_RATE
+
+
 def test_finalists_are_compared_by_their_scores_at_both_lengths() -> None:
     """A lucky score at the whole length alone does not replace the rule's network."""
 
