@@ -17,8 +17,9 @@ from cli.interrupts import defer_interrupt
 from cli.option_values import parse_column
 from cli.output_files import write_output
 from cli.rows import Column, Kind, RowTable
-from cli.tables import format_count, make_console
+from cli.tables import make_console
 from cli.uploads import upload_temporarily
+from shared.domain.wording import format_count
 
 MAX_TEXT_CHARACTERS: Final = 60  # of a text, or of a pair, in the table
 

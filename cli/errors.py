@@ -18,6 +18,9 @@ EXIT_CODES: Final = {
 }
 """What each exit code of ``evenkeel`` means; docs/cli.md says the same."""
 
+_ID_PARAMETERS: Final = frozenset({"fine_tuning_job_id", "job_ids", "run_id", "file_id"})
+"""Parameters that are an argument of the command, whose text the message quotes."""
+
 
 class CliError(Exception):
     """A failure with a message for the user: what is wrong and what to do about it."""
@@ -31,7 +34,7 @@ class RequestRefused(CliError):
     """The service's refusal of a request."""
 
     def __init__(self, message: str, *, code: str | None, param: str | None) -> None:
-        is_named = not param or param in message
+        is_named = not param or param in message or param in _ID_PARAMETERS
         super().__init__(message if is_named else f"{message} (param: {param})")
         self.code = code
         self.param = param

@@ -5,7 +5,9 @@ lists, newest first, up to a bound that the errors name.
 """
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from cli.api_models import Job, JobList
@@ -115,17 +117,35 @@ def resolve_start_model(client: Client, text: str) -> str:
     """Return the model that a job starts from: by its name, as a model, or by the job of one.
 
     A text that fits nothing is left to the service, which downloads models of the hub and says
-    which models there are. Raises CliError for a beginning that fits several.
+    which models there are. Raises CliError for a beginning that fits several, and for a folder of
+    this machine.
     """
-    if _is_whole_model_id(text) or ("/" in text and not text.startswith(MODEL.prefix)):
+    if _is_whole_model_id(text):
         return text
     if text == LAST or text.startswith(JOB.prefix):
         return resolve_model_id(client, text)
+    is_folder = _is_model_folder(text)
+    if "/" in text and not text.startswith(MODEL.prefix) and not is_folder:
+        return text
     names = [model.id for model in client.list_models()]
     if text in names:
         return text
     names = _leave_out_other_seeds(names, text)
-    return _choose(text, MODEL, names) if _find_matches(text, MODEL, names) else text
+    if _find_matches(text, MODEL, names):
+        return _choose(text, MODEL, names)
+    if is_folder:
+        raise CliError(
+            f"--model: {text} is a folder of this machine, which the service does not read. Upload "
+            f"it with `evenkeel models upload {shlex.quote(text)}`, and give the name printed then."
+        )
+    return text
+
+
+def _is_model_folder(text: str) -> bool:
+    try:
+        return (Path(text).expanduser() / "config.json").is_file()
+    except (OSError, RuntimeError, ValueError):  # no path, or the home of an unknown user
+        return False
 
 
 def _leave_out_other_seeds(names: Iterable[str], text: str) -> list[str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.client import Client
 from cli.console import print_text
-from cli.errors import CliError
+from cli.errors import CliError, RequestRefused
 from cli.stored_files import format_size
 from shared.encoders.archive.file_kinds import is_junk, is_model_data
 from shared.encoders.uploaded import ARCHIVE_SUFFIX, MODEL_PURPOSE, build_model_filename
@@ -29,12 +29,15 @@ def upload_model(client: Client, console: Console, path: Path, name: str | None)
         archive = _find_archive(path, Path(scratch), console)
         size = archive.stat().st_size
         title = f"Uploading {model_name}: {format_size(size)}"
-        file = client.upload_parts(
-            build_model_filename(model_name),
-            MODEL_PURPOSE,
-            size,
-            _read_parts(archive, lambda: console.print(title, markup=False)),
-        )
+        try:
+            file = client.upload_parts(
+                build_model_filename(model_name),
+                MODEL_PURPOSE,
+                size,
+                _read_parts(archive, lambda: console.print(title, markup=False)),
+            )
+        except RequestRefused as error:  # without the field, which no user of this command sees
+            raise CliError(error.reason) from error
     console.print(file.status_details or "", markup=False)
     console.print(f"Start jobs from it with --model {model_name}", markup=False, soft_wrap=True)
     print_text(file.id)

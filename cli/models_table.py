@@ -60,7 +60,7 @@ def format_base_models(models: Sequence[Model]) -> RowTable:
             f"{encoder.name} ({model.id})" if is_named else model.id,
             encoder.source or "-",
             encoder.family or "-",
-            _format_count(encoder.parameters),
+            _format_parameters(encoder.parameters),
             _format_languages(encoder.languages),
             str(encoder.max_seq_length or "-"),
             encoder.pooling or "-",
@@ -71,11 +71,11 @@ def format_base_models(models: Sequence[Model]) -> RowTable:
     return table
 
 
-def _format_count(count: int | None) -> str:
+def _format_parameters(count: int | None) -> str:
     """Format a number of parameters: ``22.7M``."""
     if count is None:
         return "-"
-    return f"{count / 1e6:.1f}M" if count >= 100_000 else str(count)
+    return f"{count / 1e6:.1f}M" if count >= 100_000 else f"{count:,}"
 
 
 def _format_bytes(size: int | None) -> str:

@@ -15,13 +15,12 @@ from cli.option_values import parse_header
 from cli.rows import Column, Kind, RowTable
 from cli.tables import (
     format_cautions,
-    format_count,
     format_duration,
     format_recipe_summary,
     make_console,
 )
 from shared.domain.states import Purpose
-from shared.domain.wording import choose_verb, join_words
+from shared.domain.wording import choose_verb, format_count, join_words
 
 MAX_LABELS_SHOWN = 20
 
@@ -91,9 +90,14 @@ def _format_labels(labels: Sequence[LabelCount]) -> str:
 
 
 def _format_planned_pilots(model: str, plan: Pilots, pilots: Sequence[PlannedRun]) -> str:
-    bound = "" if plan.limit is None else f", which takes at most {plan.limit} steps in all"
+    bound = (
+        ""
+        if plan.limit is None
+        else f", which takes at most {format_count(plan.limit, 'step')} in all"
+    )
     return (
-        f"{model}: {format_count(len(pilots), 'pilot')} of {pilots[0].total_steps} steps "
+        f"{model}: {format_count(len(pilots), 'pilot')} of "
+        f"{format_count(pilots[0].total_steps, 'step')} "
         f"{choose_verb(len(pilots), 'begins', 'begin')} the search for "
         f"{join_words(plan.automatic)}{bound}"
     )
@@ -106,8 +110,8 @@ def _format_estimate(estimate: Estimate, main_runs: int) -> str:
         else f"about {format_duration(estimate.seconds)}"
     )
     return (
-        f"{format_count(main_runs, 'run')}, {estimate.steps} steps in total, {estimate.slots} "
-        f"at a time: {duration}. {estimate.reason}"
+        f"{format_count(main_runs, 'run')}, {format_count(estimate.steps, 'step')} in total, "
+        f"{estimate.slots} at a time: {duration}. {estimate.reason}"
     )
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cli.api_models import Job, Progress, Run
-from cli.tables import format_count, format_duration
+from cli.tables import format_duration
 from shared.domain.states import ENDED_RUN_STATES, Purpose, RunState
+from shared.domain.wording import format_count
 from shared.report.formatting import format_seeds
 
 PLAIN_LINE_SHARE: Final = 0.25  # of a run's steps between two lines
@@ -80,7 +81,7 @@ def format_validation(run: Run) -> str:
 
 def format_total(progress: Progress) -> str:
     """Format the job's steps and the time that is left."""
-    steps = f"{progress.steps_done}/{progress.steps_total} steps"
+    steps = f"{progress.steps_done:,}/{format_count(progress.steps_total, 'step')}"
     if progress.queue_position:
         return f"{steps}, behind {format_count(progress.queue_position, 'queued run')}"
     if progress.seconds_remaining:

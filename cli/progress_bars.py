@@ -16,8 +16,8 @@ from cli.progress import (
     format_total,
     format_validation,
 )
-from cli.tables import format_count
 from shared.domain.states import RunState
+from shared.domain.wording import format_count
 
 STATE_COLORS: Final = {
     RunState.RUNNING: "cyan",

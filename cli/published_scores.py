@@ -1,6 +1,7 @@
 """Cells of the terminal's report: the scores of what a job can publish and has published."""
 
-from cli.number_format import format_count, format_number
+from cli.number_format import format_number
+from shared.domain.wording import format_count
 from shared.report import StabilityReport
 from shared.report.formatting import format_percent
 

@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 
 from cli.api_models import Queue, QueueWorker, TrainingRun
 from cli.rows import Column, Kind, RowTable
-from cli.tables import format_count, format_duration
+from cli.tables import format_duration
 from cli.times import format_time
+from shared.domain.wording import format_count
 
 
 def format_queue(queue: Queue, now: float | None = None) -> RenderableType:

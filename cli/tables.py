@@ -10,7 +10,6 @@ from rich.table import Table
 
 from cli.api_models import ApiWarning, Job
 from cli.console import OutputConsole
-from cli.number_format import format_count as format_count
 from cli.number_format import format_number as format_number
 from cli.published_scores import (
     format_average,
@@ -21,7 +20,7 @@ from cli.published_scores import (
 from cli.rows import Column, Kind, RowTable
 from cli.times import format_time
 from shared.domain.states import RunState
-from shared.domain.wording import join_words
+from shared.domain.wording import format_count, join_words
 from shared.report import Caution, ReportedRun, StabilityReport
 from shared.report.cautions import list_high_cautions
 from shared.report.comparison import ComparedJob

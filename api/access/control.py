@@ -12,14 +12,14 @@ from typing import NamedTuple
 from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
+from api.access.hosts import HostCheck
 from api.access.key_directory import SEND_KEY, KeyDirectory, require_usable
 from api.access.key_throttle import KeyThrottle
+from api.access.origin import check_form_origin, check_origin
 from api.access.page_paths import is_page_path
 from api.access.rate_limit import RequestRateLimiter
 from api.access.scopes import get_needed_scope
 from api.access.sessions import ENVIRONMENT_KEY_NAME, BrowserSessions, Session
-from api.middleware.access import check_form_origin, check_origin
-from api.middleware.hosts import HostCheck
 from shared.db.api_keys import KeyRecord
 from shared.domain.api_keys import (
     ENVIRONMENT_CALLER,

@@ -20,6 +20,7 @@ from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import File, Job, Model, Run
 from shared.domain.states import JobState, RunState
+from shared.domain.wording import format_count
 from shared.infra.storage import Storage
 from shared.infra.storage_errors import BlobMissing
 from shared.infra.storage_keys import StorageRoot, is_below_prefix
@@ -161,6 +162,6 @@ def _list_unpublished_jobs(session: Session) -> list[tuple[Job, list[Run]]]:
 def _check_job(storage: Storage, job: Job, runs: list[Run]) -> Iterator[Finding]:
     stored = [run for run in runs if run.artifacts and any(storage.list(run.artifacts))]
     if stored:
-        count = len(stored)
-        message = f"Job {job.id} was not published, although the models of {count} runs are there."
+        kept = format_count(len(stored), "run")
+        message = f"Job {job.id} was not published, although the models of {kept} are stored."
         yield Finding(Problem.UNPUBLISHED, job.id, message)

@@ -110,6 +110,11 @@ class Files:
         )
         return self._session.scalars(named.order_by(File.id.desc()).limit(1)).one_or_none()
 
+    def find_by_content(self, sha256: str, purpose: str) -> File | None:
+        """Return the newest file with these bytes."""
+        same = self._build_unexpired_query().where(File.sha256 == sha256, File.purpose == purpose)
+        return self._session.scalars(same.order_by(File.id.desc()).limit(1)).one_or_none()
+
     def list_page(self, page: PageRequest, purpose: str | None) -> tuple[Sequence[File], bool]:
         """List files without their profiles, which can be megabytes each."""
         query = self._build_unexpired_query().options(

@@ -19,6 +19,7 @@ from shared.domain.limit_errors import (
     StoredBytesLimit,
 )
 from shared.domain.states import OPEN_JOB_STATES, Purpose, RunState, UploadState
+from shared.domain.wording import format_count
 from shared.infra.owner_limits import OwnerLimits
 
 
@@ -52,8 +53,8 @@ class OwnerUsage:
         )
         if files.rows + announced.rows >= self._limits.owner_files:
             raise FilesLimit(
-                f"The limit of {self._limits.owner_files:,} files of an owner is reached; delete "
-                "files that are not needed any more."
+                f"The limit of {format_count(self._limits.owner_files, 'file')} of an owner is "
+                "reached; delete files that are not needed any more."
             )
         used, allowed = files.bytes + announced.bytes, self._limits.owner_stored_bytes
         if used + size > allowed:
@@ -69,8 +70,8 @@ class OwnerUsage:
         )
         if open_jobs >= self._limits.owner_open_jobs:
             raise OpenJobsLimit(
-                f"The limit of {self._limits.owner_open_jobs:,} open jobs of an owner is reached; "
-                "wait until one has ended, or cancel one."
+                f"The limit of {format_count(self._limits.owner_open_jobs, 'open job')} of an "
+                "owner is reached; wait until one has ended, or cancel one."
             )
 
     def require_room_for_runs(self, added: int) -> None:
@@ -82,9 +83,9 @@ class OwnerUsage:
         )
         if waiting + added > self._limits.owner_queued_runs:
             raise QueuedRunsLimit(
-                f"The request adds {added:,} runs to {waiting:,} that wait, but at most "
-                f"{self._limits.owner_queued_runs:,} runs of an owner may wait; retry when runs "
-                "have ended, or cancel a job."
+                f"The request adds {format_count(added, 'run')} to {waiting:,} that wait, but at "
+                f"most {format_count(self._limits.owner_queued_runs, 'run')} of an owner may wait; "
+                "retry when runs have ended, or cancel a job."
             )
 
     def require_runs_within_job(self, job_id: str, added: int, *, param: str) -> None:
@@ -92,8 +93,8 @@ class OwnerUsage:
         existing = self._count_rows(Run, Run.job_id == job_id, Run.purpose == Purpose.MAIN)
         if existing + added > self._limits.owner_job_runs:
             raise JobRunsLimit(
-                f"The job would have {existing + added:,} runs, but at most "
-                f"{self._limits.owner_job_runs:,} are allowed; give fewer seeds or folds.",
+                f"The job would have {format_count(existing + added, 'run')}, and the limit is "
+                f"{self._limits.owner_job_runs:,}; give fewer seeds or folds.",
                 param=param,
             )
 

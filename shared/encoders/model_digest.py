@@ -10,17 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from shared.domain.naming import WEIGHTS_FILE
+from shared.encoders.sentence_pooling import SENTENCE_FILES
 from shared.encoders.validation.tokenizer_files import TOKENIZER_FILES
 from shared.encoders.validation.weight_files import INDEX_FILE, list_weight_files
 
-SETTINGS_FILES = (
-    "config.json",
-    "tokenizer.model",
-    *TOKENIZER_FILES,
-    "modules.json",
-    "1_Pooling/config.json",
-    "sentence_bert_config.json",
-)
+SETTINGS_FILES = ("config.json", "tokenizer.model", *TOKENIZER_FILES, *SENTENCE_FILES)
+"""All files that training reads, except the weights."""
 _REMEMBERED_FILES = 1024
 
 

@@ -8,6 +8,10 @@ SentencePooling = Literal["cls", "mean"]
 """The poolings that a recipe has too."""
 MODULES_FILE = "modules.json"
 USUAL_FOLDER = "1_Pooling"
+POOLING_FILES = (MODULES_FILE, f"{USUAL_FOLDER}/config.json")
+"""Usual names of the files that say how an encoder pools."""
+SENTENCE_FILES = (*POOLING_FILES, "sentence_bert_config.json")
+"""These, and how long its texts may be."""
 _POOLING_TYPE = ".Pooling"
 """End of the module's type; what comes before depends on the version that wrote the folder."""
 _MODE_KEY = "pooling_mode"

@@ -3,6 +3,7 @@
 import math
 
 from shared.domain.errors import InvalidValue
+from shared.domain.wording import format_count
 from shared.encoders.catalogue import EncoderFacts
 from shared.recipe.family_limits import describe_shared_weights
 from shared.recipe.fields import MAX_STEPS
@@ -75,9 +76,9 @@ def resolve_steps(epoch_steps: int) -> tuple[int, str]:
     """
     steps = _check_step_limit(_compute_long_steps(epoch_steps))
     return steps, (
-        f"{steps}: {LONG_EPOCHS} epochs of {epoch_steps} steps, but at least {LONG_MIN_STEPS} "
-        "steps (small data sets need steps, not epochs) and at most the larger of "
-        f"{LONG_MAX_STEPS} steps and {CONVENTIONAL_EPOCHS} epochs."
+        f"{steps}: {LONG_EPOCHS} epochs of {format_count(epoch_steps, 'step')}, but at least "
+        f"{LONG_MIN_STEPS} steps (small data sets need steps, not epochs) and at most the larger "
+        f"of {LONG_MAX_STEPS} steps and {CONVENTIONAL_EPOCHS} epochs."
     )
 
 

@@ -97,11 +97,13 @@ def _judge_degenerate_runs(findings: ReportFindings) -> Verdict | None:
     meaning = f"{_format_degenerate(findings, 'run')}: {_describe_degenerate(findings)}."
     if findings.degenerate < findings.n:
         return _judge_some_degenerate(findings, meaning)
-    std = format_spread(findings.distribution.std)
+    text = f"{meaning} Nothing was learned"
+    if findings.n > 1:
+        std = format_spread(findings.distribution.std)
+        text += f": scores that agree for this reason (std {std}) do not show stability"
     return Verdict(
         code="all_degenerate",
-        text=f"{meaning} Nothing was learned: scores that agree for this reason (std {std}) do "
-        "not show stability.",
+        text=f"{text}.",
     )
 
 

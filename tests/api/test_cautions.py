@@ -34,6 +34,7 @@ TRAINING = csv_bytes(
         ("rare", "c"),
         ("rare too", "c"),
         ("odd \ufffd", " a"),
+        ("in capitals", "A"),
     ]
 ).replace(b"\r\n", b"\r\n\r\n", 3)
 VALIDATION = csv_bytes([(f"text number {row}", "ab"[row % 2]) for row in range(100, 106)])
@@ -45,10 +46,22 @@ PLANNED = {
     "replacement_characters",
     "label_blanks",
     "blank_lines",
+    "label_case_collision",
+    "few_rows_of_label",
     "small_validation_set",
+    "small_test_set",
+    "pilots_on_few_rows",
     "n_epochs_taken_at_its_word",
 }
-FOUND = {"pilots_degenerate", "truncated_texts", "zero_spread", "failed_runs"}
+"""What is known before training: twelve kinds of cautions."""
+FOUND = {
+    "pilots_degenerate",
+    "truncated_texts",
+    "zero_spread",
+    "failed_runs",
+    "small_evaluation_set",
+}
+"""What workers and the report add."""
 
 
 class Readers:
@@ -79,11 +92,15 @@ def readers(http: TestClient, database: Database, plan: dict[str, Any]) -> Reade
     report = http.get(f"{JOBS}/{job_id}/stability").json()
     compared = http.post("/v1/fine_tuning/comparisons", json={"job_ids": [job_id, other]}).json()
     page = http.get(f"{JOBS}/{job_id}/stability.html").text
+    screen = http.get(f"/jobs/{job_id}", headers={"accept": "text/html"}).text
+    compared_page = http.get(f"/v1/fine_tuning/comparisons/{compared['id']}/report.html").text
     return Readers(
         {
             "report": _list_messages(report["warnings"]),
             "job": _list_messages(http.get(f"{JOBS}/{job_id}").json()["warnings"]),
             "page": html.unescape(page),
+            "screen": html.unescape(screen),
+            "comparison page": html.unescape(compared_page),
             "card": _render_card(database, job_id),
             "comparison": _list_messages(compared["warnings"]),
             "printed report": _print(format_report(StabilityReport.model_validate(report))),

@@ -21,6 +21,7 @@ from tests.cli.answering_service import (
 UNKNOWN = "0123"  # the beginning of no id
 DATA = "{data}"  # stands for a file with rows
 MODEL_FOLDER = "{model}"  # stands for the folder of a model
+KEY_NAME = "a-key-with-a-name-of-sixty-characters-which-is-quite-long-01"
 NEW = "{new}"  # stands for a path where nothing is
 
 
@@ -85,6 +86,20 @@ LOCAL_COMMANDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "keys revoke": (("web", "--home", "/dev/null/home"), {}),
 }
 """Commands that need no service: arguments and variables with which they cannot."""
+
+
+HOME = "{home}"  # stands for a data folder with a key
+LOCAL_ENDINGS: dict[str, Row] = {
+    "sample": Row((NEW,), shown=("evenkeel train new",)),
+    "doctor": Row(("--home", HOME)),
+    "db upgrade": Row(prints=False),
+    "keys create": Row(("web", "--home", HOME), shown=("EVENKEEL_API_KEY", "ek_")),
+    "keys list": Row(("--home", HOME), shown=(KEY_NAME,)),
+    "keys revoke": Row((KEY_NAME, "--home", HOME), shown=(KEY_NAME,), prints=False),
+}
+"""Calls of those that end by themselves and need nothing from elsewhere."""
+RUNNING_COMMANDS = ("up", "api", "worker", "demo", "models fetch")
+"""Those that run until they are stopped, or reach for the hub; they have tests of their own."""
 
 
 def list_command_names() -> list[str]:

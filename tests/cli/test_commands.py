@@ -270,6 +270,39 @@ def test_queue_with_and_without_workers(server: Server) -> None:
     )
 
 
+def test_a_plan_of_one_step_is_counted_as_one(server: Server, tmp_path: Path) -> None:
+    plan = {
+        **PLAN,
+        "pilots": {**PLAN["pilots"], "limit": 1},
+        "runs": [{"purpose": "pilot", "seed": 9, "total_steps": 1}, *PLAN["runs"][1:]],
+        "estimate": {**PLAN["estimate"], "steps": 1},
+    }
+    said = train(server, tmp_path, "--dry-run", answers=[FILE, plan, {}]).output
+    assert "1 pilot of 1 step begins the search" in said
+    assert "which takes at most 1 step in all" in said
+    assert "1 run, 1 step in total" in said
+    large = {**plan, "estimate": {**PLAN["estimate"], "steps": 12_000}}
+    said = train(server, tmp_path, "--dry-run", answers=[FILE, large, {}]).output
+    assert "12,000 steps in total" in said
+
+
+def test_an_unknown_id_is_refused_without_the_name_of_a_parameter(server: Server) -> None:
+    error = {"message": "No job has the ID 'x'.", "param": "fine_tuning_job_id", "code": "c"}
+    done = run_command(server, "show", FIRST, answers=[(404, {}, {"error": error})])
+    assert str(done.exception) == "No job has the ID 'x'."
+
+
+def test_a_refused_model_is_refused_without_the_name_of_a_parameter(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    error = {"message": "The model has no weights.", "param": "file", "code": "c"}
+    done = run_command(
+        server, "models", "upload", str(tmp_path), answers=[(422, {}, {"error": error})]
+    )
+    assert str(done.exception) == "The model has no weights."
+
+
 @pytest.mark.parametrize(("shown", "said"), [(1, "the largest 1 is shown"), (2, "2 are shown")])
 def test_usage_says_how_many_items_are_shown(server: Server, shown: int, said: str) -> None:
     item = {"kind": "file", "id": "file-1", "job_id": None, "name": "a.csv", "bytes": 5}

@@ -27,9 +27,13 @@ from tests.cli.answering_service import JOB_ID, AnsweringService
 from tests.cli.command_table import (
     CLIENT_COMMANDS,
     DATA,
+    HOME,
+    KEY_NAME,
     LOCAL_COMMANDS,
+    LOCAL_ENDINGS,
     MODEL_FOLDER,
     NEW,
+    RUNNING_COMMANDS,
     list_command_names,
 )
 from tests.cli.fake_service import JOB, Server
@@ -71,8 +75,23 @@ def run(name: str, url: str, *, unknown: bool = False) -> int:
     return run_program([*name.split(), *arguments, "--url", url])
 
 
+def run_locally(name: str) -> int:
+    """Run a command that needs no service, on a data folder with a key."""
+    values = {HOME: "home", NEW: "new"}
+    given = [values.get(argument, argument) for argument in LOCAL_ENDINGS[name].arguments]
+    return run_program([*name.split(), *given])
+
+
+@pytest.fixture
+def _home(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_program(["keys", "create", KEY_NAME, "--home", "home"]) == SUCCEEDED
+    capsys.readouterr()
+    monkeypatch.setenv("EVENKEEL_DATABASE_URL", "sqlite:///home/evenkeel.db")
+
+
 def test_every_command_has_a_row() -> None:
     assert sorted(list_command_names()) == sorted([*CLIENT_COMMANDS, *LOCAL_COMMANDS])
+    assert sorted(LOCAL_COMMANDS) == sorted([*LOCAL_ENDINGS, *RUNNING_COMMANDS])
 
 
 def test_the_page_lists_every_command_and_exit_code() -> None:
@@ -182,6 +201,18 @@ def test_a_closed_pipe(
     assert code == (CLOSED_PIPE if CLIENT_COMMANDS[name].prints else SUCCEEDED)
 
 
+@pytest.mark.usefixtures("_home")
+@pytest.mark.parametrize("name", LOCAL_ENDINGS)
+def test_a_closed_pipe_without_a_service(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout, open(os.devnull, "w") as stderr:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        code = run_locally(name)
+    assert code == (CLOSED_PIPE if LOCAL_ENDINGS[name].prints else SUCCEEDED)
+
+
 class FullDisk(io.StringIO):
     """A file on a full disk; ``/dev/full`` does not exist on every machine."""
 
@@ -214,8 +245,25 @@ def test_a_terminal_of_80_columns(
 ) -> None:
     with Terminal(monkeypatch) as terminal:
         assert run(name, service.url) == SUCCEEDED
-    text = STYLES.sub("", terminal.text).replace("\r\n", "\n").replace("\r", "\n")
-    for id_ in CLIENT_COMMANDS[name].shown:
+    require_whole_lines(terminal.text, CLIENT_COMMANDS[name].shown)
+
+
+@pytest.mark.usefixtures("_home")
+@pytest.mark.parametrize("name", LOCAL_ENDINGS)
+def test_a_terminal_of_80_columns_without_a_service(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    with Terminal(monkeypatch) as terminal:
+        assert run_locally(name) == SUCCEEDED
+    assert "\x1b[" not in terminal.text
+    require_whole_lines(terminal.text, LOCAL_ENDINGS[name].shown)
+
+
+def require_whole_lines(printed: str, shown: tuple[str, ...]) -> None:
+    """Check that no id is cut, no line is too long, and none ends with a blank."""
+    text = STYLES.sub("", printed).replace("\r\n", "\n").replace("\r", "\n")
+    for id_ in shown:
         assert id_ in text
     assert "…" not in text
     for line in text.splitlines():

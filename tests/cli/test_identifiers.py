@@ -1,6 +1,7 @@
 """Ids as users write them: whole, the beginning, ``last``."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +150,23 @@ def test_a_run_is_found_in_the_newest_jobs(server: Server, client: Client) -> No
 def test_the_model_a_job_starts_from(server: Server, client: Client, text: str, model: str) -> None:
     answer(server, page(*MODELS))
     assert resolve_start_model(client, text) == model
+
+
+def test_a_folder_of_this_machine_is_no_model_of_the_service(
+    server: Server, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(server, page(*MODELS))
+    monkeypatch.chdir(tmp_path)
+    for folder in ("bert", "acme/my bert", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "config.json").write_text("{}")
+    (tmp_path / "acme" / "empty").mkdir()
+    for text in ("acme/my bert", "other", str(tmp_path / "other")):
+        with pytest.raises(CliError, match=r"is a folder of this machine.* models upload '?/?\w"):
+            resolve_start_model(client, text)
+    # a name that the service knows, and one that it may find on the hub
+    assert resolve_start_model(client, "bert") == "bert"
+    assert resolve_start_model(client, "acme/empty") == "acme/empty"
 
 
 def test_the_model_of_a_job_to_start_from(server: Server, client: Client) -> None:

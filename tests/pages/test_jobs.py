@@ -1,5 +1,7 @@
 """The list of jobs: what it shows, its filters and order in the URL, and the first visit."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -49,6 +51,25 @@ class TestEmpty:
         assert shown.status_code == 200
         assert "sample" in shown.text
 
+    def test_the_sample_is_stored_once_however_often_it_is_asked_for(
+        self, http: TestClient, database: Database
+    ) -> None:
+        def send_form(number: int) -> str:
+            form = {"csrf": token, "once": f"click{number}"}
+            return http.post("/jobs/sample", data=form, follow_redirects=False).headers["location"]
+
+        token = find_token(http.get("/jobs").text)
+        with ThreadPoolExecutor(4) as pool:
+            locations = [*pool.map(send_form, range(4)), send_form(4)]
+        assert len(set(locations)) == 5
+        with database.read() as session:
+            jobs = session.query(Job).all()
+            assert len(jobs) == 5
+            [file_id] = {job.training_file for job in jobs}
+            assert file_id is not None
+            content = session.query(File).filter_by(id=file_id).one().sha256
+            assert session.query(File).filter_by(sha256=content).count() == 1
+
     def test_a_row_has_the_numbers_of_the_report(
         self, http: TestClient, database: Database
     ) -> None:
@@ -59,6 +80,15 @@ class TestEmpty:
         assert (model, verdict) == ("tiny-bertstabilized", "stable")
         assert mean == "0.705 ± 0.010 (6)"
         assert (degenerate, state, elapsed) == ("0", "succeeded", "–")
+
+    def test_equal_scores_are_shown_without_a_spread_of_zero(
+        self, http: TestClient, database: Database
+    ) -> None:
+        job_id = add_job(database, [0.7] * 5, suffix="equal")
+        assert "0.700 all equal (5)" in ParsedPage(http.get("/jobs").text).rows[1]
+        page = ParsedPage(http.get(f"/jobs/{job_id}").text).text
+        assert "0.700 in every run" in page
+        assert "± 0.000" not in page
 
     def test_filters_and_order_are_in_the_url(self, http: TestClient, database: Database) -> None:
         add_job(database, HIGH, suffix="beta", model="one")

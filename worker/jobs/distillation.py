@@ -48,7 +48,9 @@ def start_distillation(session: Session, job_id: str, fence: int, run_id: str) -
     texts = count_unlabelled_texts(job, recipe)
     added = "" if texts is None else f", on {format_count(texts, 'unlabelled text')} as well"
     Events(session).add(
-        job, f"Distillation: one model learns the mean prediction of {len(teachers)} runs{added}."
+        job,
+        "Distillation: one model learns the mean prediction of "
+        f"{format_count(len(teachers), 'run')}{added}.",
     )
 
 

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader
 from shared.db.tables import Job, Run
 from shared.domain.stored import dump_stored
 from shared.domain.task import TaskType
+from shared.domain.wording import format_count
 from shared.report import StabilityReport
 from shared.report.formatting import format_baseline_title, format_spread
 from worker.jobs.markdown import escape_markdown, format_code, format_yaml
@@ -42,6 +43,7 @@ def _make_environment() -> Environment:
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
     environment.filters["spread"] = lambda std: "–" if std is None else format_spread(std, 4)
+    environment.filters["count"] = format_count
     environment.filters["baseline"] = format_baseline_title
     environment.filters["plain"] = escape_markdown
     environment.filters["code"] = format_code

@@ -7,6 +7,7 @@ from shared.domain.errors import HubNotReachable, ModelNotAllowed
 from shared.domain.hub_model import HubFile
 from shared.domain.naming import WEIGHTS_FILE
 from shared.encoders.hub.client import ListedFile
+from shared.encoders.model_digest import SETTINGS_FILES
 from shared.encoders.validation.tokenizer_files import (
     MAX_TOKENIZER_BYTES,
     TOKENIZER_FILE,
@@ -17,30 +18,9 @@ from shared.encoders.validation.weight_files import ADAPTER_FILES, INDEX_FILE, M
 CONFIG_FILE = "config.json"
 _SHARD_PATTERN = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _PICKLE_PATTERN = re.compile(r"[^/]*\.(bin|pt|pth|ckpt|pkl|pickle)")
-_SMALL_FILES = frozenset(
-    {
-        CONFIG_FILE,
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "vocab.txt",
-        "vocab.json",
-        "merges.txt",
-        "spm.model",
-        "spiece.model",
-        "sentencepiece.bpe.model",
-        "tokenizer.model",
-        # how a sentence encoder pools, and how long its texts may be
-        "modules.json",
-        "1_Pooling/config.json",
-        "sentence_bert_config.json",
-        # licence and languages
-        "README.md",
-        "LICENSE",
-        "LICENSE.txt",
-    }
-)
+_DESCRIBING_FILES = ("README.md", "LICENSE", "LICENSE.txt")
+"""Licence and languages, for the catalogue and the model card."""
+_SMALL_FILES = frozenset({*SETTINGS_FILES, *_DESCRIBING_FILES})
 MAX_SMALL_FILE_BYTES = MAX_TOKENIZER_BYTES
 """Above the largest tokenizer; a larger file of these names is none."""
 

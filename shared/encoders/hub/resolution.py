@@ -25,7 +25,11 @@ from shared.encoders.hub.ids import (
 )
 from shared.encoders.hub.needed_files import CONFIG_FILE, select_needed_files
 from shared.encoders.hub.session import build_unreachable_error
-from shared.encoders.sentence_pooling import read_pooling, select_sentence_pooling
+from shared.encoders.sentence_pooling import (
+    POOLING_FILES,
+    read_pooling,
+    select_sentence_pooling,
+)
 from shared.encoders.validation import CheckedModel
 from shared.encoders.validation.config_rules import parse_config
 from shared.encoders.validation.errors import UnfitModel
@@ -34,7 +38,6 @@ from shared.encoders.validation.memory import check_memory
 from shared.encoders.validation.model_kinds import find_family
 from shared.infra.settings import Settings
 
-POOLING_FILES = ("modules.json", "1_Pooling/config.json")
 WEIGHTS_SUFFIX = ".safetensors"
 FLOAT32_BYTES = 4
 SPARE_BYTES = 256 * 1024 * 1024

@@ -10,7 +10,9 @@ from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, ROW_PX
 from shared.report.figures.score_texts import name_runs
 from shared.report.figures.titles import build_title
+from shared.report.figures.value_scale import build_value_scale
 from shared.report.schemas import StabilityReport
+from shared.report.score_range import get_score_range
 
 if TYPE_CHECKING:
     import altair
@@ -36,6 +38,8 @@ def build_best_of_n_figure(
 
     Raises ValueError if no report has the curve.
     """
+    import altair as alt
+
     curves = [
         (title, report.best_of_n.curve) for title, report in reports if report.best_of_n is not None
     ]
@@ -44,7 +48,10 @@ def build_best_of_n_figure(
     noun = name_runs(reports)
     split, metric = reports[0][1].split, reports[0][1].metric
     subtitle = f"{SCORE_DESCRIPTIONS[split]}; drawn from the existing {noun}s (Dodge et al. 2019)."
-    chart = _build_lines(curves, f"expected {metric} on {split}", noun, palette).properties(
+    expected = (point.expected for _, curve in curves for point in curve)
+    y_scale = build_value_scale(expected, get_score_range(metric))
+    y = alt.Y("expected:Q", title=f"expected {metric} on {split}", scale=y_scale)
+    chart = _build_lines(curves, y, noun, palette).properties(
         width=ROW_PX,
         height=200,
         title=build_title(f"Expected score of the best of n {noun}s", subtitle, FIGURE_PX),
@@ -53,7 +60,7 @@ def build_best_of_n_figure(
 
 
 def _build_lines(
-    curves: Sequence[tuple[str, Sequence[BestOf]]], y_title: str, noun: str, palette: Palette
+    curves: Sequence[tuple[str, Sequence[BestOf]]], y: "altair.Y", noun: str, palette: Palette
 ) -> "altair.LayerChart | altair.FacetChart":
     import altair as alt
 
@@ -65,7 +72,7 @@ def _build_lines(
     color, dash = _encode_jobs([title for title, _ in curves], palette)
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=_build_count_axis(max(len(curve) for _, curve in curves), noun),
-        y=alt.Y("expected:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
+        y=y,
         color=color,
     )
     return alt.layer(

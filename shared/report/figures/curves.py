@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from shared.report.base import Interval
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
 from shared.report.figures.titles import build_title
+from shared.report.figures.value_scale import UNBOUNDED, build_value_scale
 from shared.report.formatting import format_sizes
+from shared.report.score_range import get_score_range
 
 if TYPE_CHECKING:
     import altair
@@ -42,8 +45,9 @@ class _PanelRow:
     jobs: list[str]
     measure: Measure
     y_title: str
-    y_domain: list[float] | None
-    """Extremes of the measure over all jobs, so that all rows of it have the same scale."""
+    y_values: Sequence[float | None]
+    """Values of the measure over all jobs, so that all rows of it have the same scale."""
+    y_bounds: Interval
     grid: PanelGrid
 
     @property
@@ -77,20 +81,21 @@ def build_loss_curves_figure(
 
 def _plan_rows(curves: Sequence[SeedCurve], jobs: list[str], metric: str) -> list[_PanelRow]:
     grid = PanelGrid(len(jobs))
-    measures: tuple[tuple[Measure, str], ...] = (
-        ("valid_loss", "validation loss (nats)"),
-        ("valid_score", f"validation {metric}"),
+    measures: tuple[tuple[Measure, str, Interval], ...] = (
+        ("valid_loss", "validation loss (nats)", UNBOUNDED),
+        ("valid_score", f"validation {metric}", get_score_range(metric)),
     )
     return [
         _PanelRow(
             jobs[start : start + grid.columns],
             measure,
             title,
-            _find_domain(curves, measure),
+            [value for curve in curves for _, value in _get_points(curve, measure)],
+            bounds,
             grid,
         )
         for start in range(0, len(jobs), grid.columns)
-        for measure, title in measures
+        for measure, title, bounds in measures
     ]
 
 
@@ -124,15 +129,13 @@ def _build_line_layers(
 ) -> "altair.LayerChart | altair.FacetChart":
     import altair as alt
 
-    y_scale = alt.Scale(zero=False, nice=True)
-    if row.y_domain is not None:
-        y_scale = alt.Scale(zero=False, nice=True, domain=row.y_domain)
+    y_scale = build_value_scale(row.y_values, row.y_bounds)
     kinds = ["learned", "degenerate"]
     color_scale = alt.Scale(domain=kinds, range=[palette.good, palette.bad])
     dash_scale = alt.Scale(domain=kinds, range=[[1, 0], [5, 3]])
     step_title = None if row.is_upper else "optimizer step"
     base = alt.Chart().encode(
-        x=alt.X("step:Q", title=step_title, axis=alt.Axis(tickCount=5)),
+        x=alt.X("step:Q", title=step_title, axis=alt.Axis(tickCount=5, tickMinStep=1, format=",d")),
         y=alt.Y("value:Q", title=row.y_title, scale=y_scale, axis=alt.Axis(tickCount=5)),
         color=alt.Color("kind:N", scale=color_scale, legend=None),
         detail="line:N",
@@ -141,16 +144,6 @@ def _build_line_layers(
     lines = base.mark_line(strokeWidth=1.6, opacity=0.75).encode(strokeDash=dash)
     dots = base.mark_point(filled=True, size=42, opacity=1)
     return alt.layer(lines, dots.transform_filter("datum.chosen"), data=data)
-
-
-def _find_domain(curves: Sequence[SeedCurve], measure: Measure) -> list[float] | None:
-    values = [
-        value
-        for curve in curves
-        for _, value in _get_points(curve, measure)
-        if value is not None and math.isfinite(value)
-    ]
-    return [min(values), max(values)] if values and min(values) < max(values) else None
 
 
 def _build_curve_values(curve: SeedCurve, job: int, measure: Measure) -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
 from shared.report.figures.score_texts import name_runs
 from shared.report.figures.titles import build_title
+from shared.report.figures.value_scale import build_value_scale
 from shared.report.schemas import StabilityReport
+from shared.report.score_range import get_score_range
 
 if TYPE_CHECKING:
     import altair
@@ -61,9 +63,12 @@ def _build_fan_layers(
 ) -> "altair.LayerChart | altair.FacetChart":
     import altair as alt
 
-    scale = alt.Scale(zero=False, nice=True)
+    points = [point for curve in curves for point in curve.points]
+    drawn = [value for point in points for value in (point.min, point.max)]
+    scale = build_value_scale(drawn, get_score_range(curves[0].metric))
     title = f"validation {curves[0].metric}"
-    base = alt.Chart().encode(x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=5)))
+    step_axis = alt.Axis(tickCount=5, tickMinStep=1, format=",d")
+    base = alt.Chart().encode(x=alt.X("step:Q", title="optimizer step", axis=step_axis))
     low = alt.Y("min:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
     q1, median = alt.Y("q1:Q", scale=scale), alt.Y("median:Q", scale=scale)
     return alt.layer(

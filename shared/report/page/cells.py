@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from shared.report.comparison.notes import TEST_NAMES
 from shared.report.formatting import (
     format_baseline_title,
+    format_count,
     format_interval,
     format_number,
     format_percent,
@@ -70,6 +71,7 @@ def _format_run_seeds(run: ReportedRun) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "missing_score": explain_missing_score,
+    "count": format_count,
     "number": _format_number_cell,
     "spread": _format_spread_cell,
     "interval": _format_interval_cell,

@@ -1,6 +1,7 @@
 """Figures show every seed, render without a network, and take hostile names as text."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,7 @@ from tests.shared.report.drawn_figures import get_png_width, list_rows, list_tex
 from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</text><script>alert('x')</script> \"'\\ ${datum} &amp;"
+NUMBER = re.compile(r"\d+(\.\d+)?")
 CONFUSION = ConfusionMatrix(labels=["no", "yes"], matrix=[[30, 10], [5, 35]], run_id="ftrun-0")
 
 
@@ -64,6 +66,26 @@ class TestOfManySeeds:
         assert [(row["job"], row["n"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3)]
         assert rows[1]["expected"] == pytest.approx(0.75 * 0.7 + 0.25 * 0.6)
         assert {"one", "other"} <= set(list_texts(figure))
+
+    @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+    def test_equal_values_are_drawn_at_their_own_height(self, value: float) -> None:
+        results = make_results([value] * 3)
+        runs = tuple(replace(run, curve=[(1, value), (2, value)]) for run in results.runs)
+        report = build_stability_report(replace(results, runs=runs, detailed=True))
+        points = [(1, value), (2, value)]
+        curves = [SeedCurve("a", seed, False, points, points, 1) for seed in range(3)]
+        for figure in (
+            build_fan_figure([("a", report)]),
+            build_best_of_n_figure([("a", report)]),
+            build_loss_curves_figure(curves, "accuracy"),
+        ):
+            numbers = [text for text in list_texts(figure) if NUMBER.fullmatch(text)]
+            heights = {float(text) for text in numbers if "." in text}
+            assert any(abs(height - value) < 0.05 for height in heights), numbers
+            assert max(heights) <= 1.05
+        steps = list_texts(build_fan_figure([("a", report)]))
+        assert {"1", "2"} <= set(steps)
+        assert "1.5" not in steps
 
     def test_without_data_there_is_no_figure(self) -> None:
         bare = [("a", make_report([0.8]))]
