@@ -75,7 +75,7 @@ class TestPage:
         row = ROWS[name]
         answer = request_page(visit(http), name, row, things)
         for secret in (things.job_id, things.file_id, keys.owner):
-            assert secret not in re.sub(f"/(jobs|new)/{secret}", "", answer.text)
+            assert secret not in re.sub(f"/(jobs|new|files)/{secret}", "", answer.text)
         if row.scope is not None:
             assert answer.status_code == 401
             assert "Sign in" in answer.text

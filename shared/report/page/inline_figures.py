@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 FigureBuilder = Callable[[], Figure]
 MIN_TEXT_PX = 12
 """Smallest size at which a text of a figure is shown; a narrower screen scrolls the figure."""
-_PATH = re.compile(r'(?<= d=")[^"]+')
 _LONG_FRACTION = re.compile(r"(\.\d)\d+")
 _SIZE = re.compile(r' width="(\d+)" height="\d+"(?= viewBox=)')
 
@@ -60,17 +59,20 @@ def draw_figures(jobs: Sequence[JobSection]) -> dict[str, list[str]]:
 
 
 def draw_plots(plots: Sequence[TrainingPlot]) -> dict[str, str]:
-    """Draw curves of the training as SVG documents by measure, with the colors as CSS variables.
-
-    Coordinates are cut to tenths of a pixel, which makes a figure of many lines half as large.
-    """
+    """Draw curves of the training as SVG documents by measure, with the colors as CSS variables."""
     return {
-        plot.measure: _PATH.sub(
-            lambda path: _LONG_FRACTION.sub(r"\1", path[0]),
-            build_training_figure(plot, CSS_VARIABLES).to_svg(),
-        )
+        plot.measure: _shorten_paths(build_training_figure(plot, CSS_VARIABLES).to_svg())
         for plot in plots
     }
+
+
+def _shorten_paths(svg: str) -> str:
+    """Cut coordinates to tenths of a pixel, which makes a figure of many lines half as large."""
+    before, *parts = svg.split(' d="')
+    for part in parts:
+        path, quote, rest = part.partition('"')
+        before += ' d="' + _LONG_FRACTION.sub(r"\1", path) + quote + rest
+    return before
 
 
 def plan_figures(jobs: Sequence[JobSection]) -> dict[str, list[FigureBuilder]]:
