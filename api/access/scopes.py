@@ -7,7 +7,9 @@ from shared.domain.api_keys import Scope
 
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING_POSTS = re.compile(r"/v1/classifications|/v1/files/[^/]+/validate")
-"""Operations that compute a response and store nothing, though they are POST requests."""
+_READING_FORMS = re.compile(r"/jobs/[^/]+/model")
+"""Operations and forms of pages that compute a response and store nothing, though they are POST
+requests."""
 
 
 def get_needed_scope(method: str, path: str) -> Scope:
@@ -17,7 +19,8 @@ def get_needed_scope(method: str, path: str) -> Scope:
     """
     if is_page_path(path):
         is_open = method in _READING_METHODS or path in (SIGN_IN_PATH, SIGN_OUT_PATH)
-        return Scope.READ if is_open else Scope.SUBMIT
+        is_reading = method == "POST" and _READING_FORMS.fullmatch(path) is not None
+        return Scope.READ if is_open or is_reading else Scope.SUBMIT
     if method in _READING_METHODS or (method == "POST" and _READING_POSTS.fullmatch(path)):
         return Scope.READ
     return Scope.SUBMIT

@@ -82,6 +82,9 @@ class JobObject(Identified):
     resolved_model_revision: str | None
     """The commit that the base model was resolved to; null for a model that is not of the hub, and
     until the hub has described it."""
+    base_model_sha256: str | None
+    """Digest of the base model that every run of the job must find: of its configuration, weights,
+    tokenizer and pooling. Null until a run or the hub has told it."""
     status: str
     """Lifecycle state of the job: `validating_files` while a model of the hub is resolved and
     downloaded, then `queued`, `running` or `paused`; finally `succeeded`, `failed` or

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -16,11 +16,12 @@ from pydantic import TypeAdapter
 from shared.infra.child_process import build_module_command
 from shared.report.comparison import Comparison
 from shared.report.page import JobSection, render_report, render_summary_png
-from shared.report.page.inline_figures import draw_figures
+from shared.report.page.inline_figures import draw_figures, draw_plots
+from shared.report.training_curves import TrainingPlot
 
 RENDER_TIMEOUT_S = 60
-PageFormat = Literal["html", "png", "figures"]
-"""``figures`` are SVG documents by section, as JSON."""
+PageFormat = Literal["html", "png", "figures", "curves"]
+"""``figures`` are SVG documents by section, as JSON; ``curves`` are those of plots by measure."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Drawing:
     sections: list[JobSection]
     comparison: Comparison | None = None
     format: PageFormat = "html"
+    plots: list[TrainingPlot] = field(default_factory=list)
+    """For ``curves``."""
 
 
 _DRAWING_ADAPTER = TypeAdapter(Drawing)
@@ -61,6 +64,8 @@ def draw(drawing: Drawing) -> bytes:
         return render_summary_png([(job.title, job.report) for job in drawing.sections])
     if drawing.format == "figures":
         return json.dumps(draw_figures(drawing.sections)).encode()
+    if drawing.format == "curves":
+        return json.dumps(draw_plots(drawing.plots)).encode()
     return render_report(drawing.sections, drawing.comparison).encode()
 
 

@@ -79,13 +79,13 @@ def _build_queries(
     if short:
         yield base_query.where(Metric.name.in_(short))
     for (first, last), names in gapless.items():
-        steps = [first + place for place in _compute_positions(last - first + 1, resolution)]
+        steps = [first + place for place in compute_positions(last - first + 1, resolution)]
         yield base_query.where(Metric.name.in_(names), Metric.step.in_(steps))
     if others:
         yield _build_numbered_query(base_query.where(Metric.name.in_(others)), resolution)
 
 
-def _compute_positions(total: int, resolution: int) -> list[int]:
+def compute_positions(total: int, resolution: int) -> list[int]:
     """Return the positions, from 0, of the points shown of ``total`` points; halves round up."""
     last, parts = total - 1, resolution - 1
     return [(2 * i * last + parts) // (2 * parts) for i in range(resolution)]

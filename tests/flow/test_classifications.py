@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.client import Client
@@ -16,6 +17,8 @@ from tests.flow.classifications import (
     get_refusal,
 )
 from tests.make import pair_tsv
+from tests.pages.forms import BROWSER, find_token
+from tests.shared.report.parsed_page import ParsedPage
 from tests.stack import Stack
 
 
@@ -50,6 +53,22 @@ def test_a_single_text_and_only_the_best_score(shared_stack: Stack, job: dict[st
     [target] = [result["label"] for result in whole]
     best = target["predicted"]
     assert brief["label"]["scores"] == {best: target["scores"][best]}
+
+
+def test_the_page_answers_as_the_api_does(shared_stack: Stack, job: dict[str, Any]) -> None:
+    path = f"/jobs/{job['id']}/model"
+    with httpx.Client(base_url=shared_stack.http.base_url, timeout=30) as browser:
+        token = find_token(browser.get(path, headers=BROWSER).text)
+        form = {"csrf": token, "text": TEXTS[0], "ensemble": "1"}
+        page = browser.post(path, data=form, headers=BROWSER)
+        assert page.status_code == 200, page.text
+        rows = browser.get(f"/jobs/{job['id']}/rows", headers=BROWSER)
+    answer = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS[0], ensemble=True)
+    [target] = [result["label"] for result in answer["results"]]
+    shown = {row[0]: row[2] for row in ParsedPage(page.text).rows if row[0] in answer["labels"]}
+    assert shown == {name: f"{score:.3f}" for name, score in target["scores"].items()}
+    assert rows.status_code == 200
+    assert 'class="matrix"' in rows.text
 
 
 def test_a_result_does_not_depend_on_the_other_texts_of_the_request(

@@ -18,6 +18,7 @@ from tests.api.scored_jobs import HIGH, LOW, add_job
 from tests.api_settings import provide_settings
 from tests.conftest import new_database
 from tests.make import review_csv
+from tests.pages.trained_jobs import add_curves
 from tests.security.operation_table import Things
 
 ADMIN_KEY = "the-key-of-the-administrator"
@@ -93,7 +94,8 @@ def things(http: TestClient, keys: Keys, database: Database) -> Things:
     file = http.post("/v1/files", files={"file": ("a.csv", review_csv(40))}, headers=headers)
     announced = {"filename": "b.csv", "purpose": "fine-tune", "bytes": 5, "mime_type": "text/csv"}
     upload = http.post("/v1/uploads", json=announced, headers=headers)
-    job_id = add_job(database, HIGH, model="tiny-bert")
+    job_id = add_job(database, HIGH, model="tiny-bert", training_file=file.json()["id"])
+    add_curves(database, job_id)
     other_job_id = add_job(database, LOW, model="tiny-bert")
     comparison = http.post(
         "/v1/fine_tuning/comparisons", json={"job_ids": [job_id, other_job_id]}, headers=headers

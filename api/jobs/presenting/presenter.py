@@ -81,6 +81,7 @@ def build_job_object(
         model=job.model,
         model_revision=job.request.model_revision,
         resolved_model_revision=None if job.hub_model is None else job.hub_model.commit,
+        base_model_sha256=job.base_model_sha256,
         status=job.status,
         training_file=job.training_file,
         validation_file=job.validation_file,

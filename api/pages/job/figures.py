@@ -1,18 +1,20 @@
 """The figures of a job's report as pictures of their own, so that a page need not wait for them."""
 
 import asyncio
+import gzip
 import json
 import time
 from enum import StrEnum
 from functools import partial
 from typing import Final
 
+from fastapi import Request, Response
 from markupsafe import Markup
 
 from api.dependencies import AppServices
 from api.errors import RouteNotFound
 from api.pages.rendering import get_environment
-from api.reports.drawing import get_page
+from api.reports.drawing import PageSource, get_page
 from api.reports.service import build_source
 from shared.domain.limit_errors import ServiceBusy
 from shared.report.figures import DARK, LIGHT
@@ -21,6 +23,13 @@ from shared.report.page.inline_figures import InlineFigure, plan_figures
 
 MAX_WAIT_S: Final = 20.0
 RETRY_INTERVAL_S: Final = 0.25
+FIGURE_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "x-content-type-options": "nosniff",
+    "cache-control": "private, max-age=300",
+    "vary": "accept-encoding",
+}
+"""Of an SVG document; its address changes with what it shows."""
 
 
 class Section(StrEnum):
@@ -56,28 +65,40 @@ async def read_figure(
     """Return a figure as an SVG document. Raises JobNotFound, RouteNotFound without the figure,
     and what drawing raises.
     """
-    drawn = json.loads(await _draw_in_turn(services, job_id))
+    drawn = json.loads(await draw_in_turn(services, build_source(services, job_id, "figures")))
     figures: list[str] = drawn[section]
     if not 0 <= index < len(figures):
         raise RouteNotFound("The report of this job has no such figure now; reload the page.")
-    svg = figures[index]
+    return color_figure(figures[index], theme)
+
+
+def color_figure(svg: str, theme: Theme) -> str:
+    """Replace the variables of a drawn figure by the colors of a theme."""
     for name, color in vars(_PALETTES[theme]).items():
         svg = svg.replace(f"var(--{name})", color)
     return svg
 
 
-async def _draw_in_turn(services: AppServices, job_id: str) -> bytes:
+async def draw_in_turn(services: AppServices, source: PageSource) -> bytes:
     """Draw the figures, if necessary after those of other reports: a picture that is refused has
     no place to say so.
     """
     deadline = time.monotonic() + MAX_WAIT_S
     while True:
         try:
-            return await get_page(services, build_source(services, job_id, "figures"))
+            return await get_page(services, source)
         except ServiceBusy:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(RETRY_INTERVAL_S)
+
+
+def respond_with_figure(svg: str, request: Request) -> Response:
+    """Respond with an SVG document, compressed if the browser can read that."""
+    body, headers = svg.encode(), FIGURE_HEADERS
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers = gzip.compress(body, mtime=0), headers | {"content-encoding": "gzip"}
+    return Response(body, media_type="image/svg+xml", headers=headers)
 
 
 def list_pictures(path: str, version: str, section: JobSection) -> dict[str, list[InlineFigure]]:

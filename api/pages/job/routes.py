@@ -2,48 +2,39 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
 from api.jobs.presenting.event_stream import open_event_stream
-from api.jobs.service import list_events
 from api.pages.job.actions import router as actions
-from api.pages.job.figures import Section, Theme, read_figure
-from api.pages.job.page import Tab, list_tabs, open_job
+from api.pages.job.curves import router as curves
+from api.pages.job.figures import Section, Theme, read_figure, respond_with_figure
+from api.pages.job.model import router as model
+from api.pages.job.page import Tab, list_tabs, open_job, render_tab
 from api.pages.page import PageDep
 from api.path_parameters import JobIdPath, RunIdPath
 from api.runs.service import find_run_log
 from shared.db.events import EVENT_ID_PATTERN
-from shared.db.pagination import PageRequest
 
 router = APIRouter()
 router.include_router(actions)
+router.include_router(curves)
+router.include_router(model)
 
 EventIdQuery = Annotated[str | None, Query(pattern=EVENT_ID_PATTERN)]
 LastEventIdHeader = Annotated[str | None, Header(pattern=EVENT_ID_PATTERN)]
-FIGURE_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "x-content-type-options": "nosniff",
-    "cache-control": "private, max-age=300",
-}
-"""Of an SVG document; its address changes with what it shows."""
 
 
-def _make_tab_route(tab: Tab) -> Callable[[PageDep, JobIdPath], Response]:
+def _make_tab_route(tab: Tab) -> Callable[[PageDep, JobIdPath], Any]:
     def show_tab(page: PageDep, job_id: JobIdPath) -> Response:
-        shown = open_job(page, job_id)
-        events, _ = list_events(page.services, job_id, PageRequest(None, 1))
-        return page.render(
-            tab.template,
-            tab.build(shown),
-            shown=shown,
-            current=tab,
-            tabs=[one for one in list_tabs() if one.is_shown(shown.job)],
-            last_event=events[0].id if events else None,
-        )
+        return render_tab(page, job_id, tab)
 
-    return show_tab
+    async def show_slow_tab(page: PageDep, job_id: JobIdPath) -> Response:
+        lane = page.services.heavy.plans
+        return await lane.run(page.services.owner_id, render_tab, page, job_id, tab)
+
+    return show_slow_tab if tab.is_slow else show_tab
 
 
 for _tab in list_tabs():
@@ -56,7 +47,7 @@ async def show_figure(
 ) -> Response:
     """Answer with a figure of the job's report, in the colors of a theme."""
     svg = await read_figure(page.services, job_id, section, index, theme)
-    return Response(svg, media_type="image/svg+xml", headers=FIGURE_HEADERS)
+    return respond_with_figure(svg, page.request)
 
 
 @router.get("/jobs/{job_id}/stream")

@@ -25,10 +25,11 @@ from api.pages.new.form import (
     list_groups,
 )
 from api.pages.page import Page
+from api.pages.recipe_reasons import explain_recipe
 from shared.datasets import Validation
 from shared.domain.errors import ServiceError
 from shared.domain.states import Purpose
-from shared.recipe import PRESET_DESCRIPTIONS, PRESETS
+from shared.recipe import PRESET_DESCRIPTIONS
 
 LATEST_FILES: Final = 8
 SHOWN_LABELS: Final = 12
@@ -47,7 +48,7 @@ class DataSet:
 
 def render_upload(page: Page, error: ServiceError | None = None) -> Response:
     """Render the first step."""
-    service = _find_service(page)
+    service = find_service(page)
     response = page.render(
         "new/upload.html.j2",
         status=200 if error is None else error.status,
@@ -89,7 +90,7 @@ def render_plan(page: Page, draft: Draft, plan: DryRun) -> Response:
         file=get_data_set(page.services, draft.file_id),
         counts={purpose: purposes.count(purpose) for purpose in Purpose if purpose in purposes},
         recipe=plan.resolved_recipe or _get_rule(plan),
-        reasons=_explain_recipe(plan),
+        reasons=explain_recipe(plan.recipe, plan.recipe_notes),
         code=_write_code(page, draft),
     )
 
@@ -177,19 +178,6 @@ def _get_messages(refusal: InvalidDraft | ServiceError) -> Mapping[str, str]:
     return {param if param in list_fields() else "": refusal.message}
 
 
-def _explain_recipe(plan: DryRun) -> Mapping[str, str]:
-    """Return why settings have their values; the others have the same value in every preset."""
-    given = [name for name in plan.recipe if name != "preset"]
-    requested = plan.recipe.get("preset", "stabilized")
-    preset = next(name for name in PRESETS if name == requested)
-    return {
-        "preset": PRESET_DESCRIPTIONS[preset],
-        **dict.fromkeys(PRESETS[preset], "set by the preset"),
-        **dict.fromkeys(given, "given"),
-        **plan.recipe_notes,
-    }
-
-
 def _get_rule(plan: DryRun) -> Mapping[str, Any]:
     """Return the recipe of the rules, from which pilots depart."""
     assert plan.pilots is not None, "a plan without a recipe has pilots"
@@ -198,12 +186,12 @@ def _get_rule(plan: DryRun) -> Mapping[str, Any]:
     return rule
 
 
-def _find_service(page: Page) -> snippets.Service:
+def find_service(page: Page) -> snippets.Service:
     return snippets.Service(get_shown_url(page.request), page.has_session)
 
 
 def _write_code(page: Page, draft: Draft) -> dict[str, str]:
-    service = _find_service(page)
+    service = find_service(page)
     return {
         "Python": snippets.write_python(service, draft.body),
         "curl": snippets.write_curl(service, draft.body),

@@ -29,7 +29,7 @@ def write_curl(service: Service, body: Mapping[str, Any]) -> str:
     """Return the command that creates the job."""
     lines = [
         f"curl {shlex.quote(f'{service.url}/v1/fine_tuning/jobs')}",
-        *_list_key_options(service),
+        *list_key_options(service),
         "-H 'content-type: application/json'",
         f"-d {shlex.quote(json.dumps(body, indent=2))}",
     ]
@@ -42,7 +42,7 @@ def write_curl_upload(service: Service, filename: str) -> str:
     field = f'file=@"{escaped}"'
     lines = [
         f"curl {shlex.quote(f'{service.url}/v1/files')}",
-        *_list_key_options(service),
+        *list_key_options(service),
         "-F purpose=fine-tune",
         f"-F {shlex.quote(field)}",
     ]
@@ -57,7 +57,7 @@ def write_python(service: Service, body: Mapping[str, Any]) -> str:
         shown = pprint.pformat(extra, width=44, sort_dicts=False).replace("\n", "\n        ")
         arguments.append(f"    extra_body={shown},")
     call = ["job = client.fine_tuning.jobs.create(", *arguments, ")", "print(job.id)"]
-    return "\n".join([*_open_client(service), *call])
+    return "\n".join([*open_client(service), *call])
 
 
 def write_python_upload(service: Service, filename: str) -> str:
@@ -69,10 +69,11 @@ def write_python_upload(service: Service, filename: str) -> str:
         ")",
         "print(file.id)",
     ]
-    return "\n".join([*_open_client(service), *call])
+    return "\n".join([*open_client(service), *call])
 
 
-def _open_client(service: Service) -> list[str]:
+def open_client(service: Service) -> list[str]:
+    """Return the lines of Python that open the client."""
     key = f'os.environ["{KEY_VARIABLE}"]' if service.needs_key else '"none"'
     return [
         *(["import os", ""] if service.needs_key else []),
@@ -85,5 +86,6 @@ def _open_client(service: Service) -> list[str]:
     ]
 
 
-def _list_key_options(service: Service) -> list[str]:
+def list_key_options(service: Service) -> list[str]:
+    """Return the options of curl that send the key."""
     return [f'-H "authorization: Bearer ${KEY_VARIABLE}"'] if service.needs_key else []

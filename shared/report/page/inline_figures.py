@@ -19,7 +19,9 @@ from shared.report.figures import (
 )
 from shared.report.figures.confusion import MAX_LABELS
 from shared.report.figures.figure import TEXT_PX
+from shared.report.figures.training import build_training_figure
 from shared.report.page.section import JobSection
+from shared.report.training_curves import TrainingPlot
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 FigureBuilder = Callable[[], Figure]
 MIN_TEXT_PX = 12
 """Smallest size at which a text of a figure is shown; a narrower screen scrolls the figure."""
+_LONG_FRACTION = re.compile(r"(\.\d)\d+")
 _SIZE = re.compile(r' width="(\d+)" height="\d+"(?= viewBox=)')
 
 
@@ -53,6 +56,23 @@ def draw_figures(jobs: Sequence[JobSection]) -> dict[str, list[str]]:
         section: [build().to_svg() for build in planned]
         for section, planned in plan_figures(jobs).items()
     }
+
+
+def draw_plots(plots: Sequence[TrainingPlot]) -> dict[str, str]:
+    """Draw curves of the training as SVG documents by measure, with the colors as CSS variables."""
+    return {
+        plot.measure: _shorten_paths(build_training_figure(plot, CSS_VARIABLES).to_svg())
+        for plot in plots
+    }
+
+
+def _shorten_paths(svg: str) -> str:
+    """Cut coordinates to tenths of a pixel, which makes a figure of many lines half as large."""
+    before, *parts = svg.split(' d="')
+    for part in parts:
+        path, quote, rest = part.partition('"')
+        before += ' d="' + _LONG_FRACTION.sub(r"\1", path) + quote + rest
+    return before
 
 
 def plan_figures(jobs: Sequence[JobSection]) -> dict[str, list[FigureBuilder]]:

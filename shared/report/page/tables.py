@@ -58,10 +58,11 @@ def _build_class_tables(jobs: Sequence[JobSection]) -> list[tuple[str, list[Clas
 
 
 def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[PilotTable]:
-    return [_build_pilot_table(job.title, job.report.pilots) for job in jobs if job.report.pilots]
+    return [build_pilot_table(job.title, job.report.pilots) for job in jobs if job.report.pilots]
 
 
-def _build_pilot_table(title: str, pilots: Mapping[str, Any]) -> PilotTable:
+def build_pilot_table(title: str, pilots: Mapping[str, Any]) -> PilotTable:
+    """Build the table of a job's pilots, as they are stored."""
     search = PilotSearch.model_validate(pilots)
     names = [
         name
