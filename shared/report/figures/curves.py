@@ -11,7 +11,7 @@ from shared.report.base import Interval
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
 from shared.report.figures.titles import build_title
-from shared.report.figures.value_scale import UNBOUNDED, build_value_scale
+from shared.report.figures.value_scale import UNBOUNDED, WHOLE_STEPS, build_value_scale
 from shared.report.formatting import format_sizes
 from shared.report.score_range import get_score_range
 
@@ -135,7 +135,7 @@ def _build_line_layers(
     dash_scale = alt.Scale(domain=kinds, range=[[1, 0], [5, 3]])
     step_title = None if row.is_upper else "optimizer step"
     base = alt.Chart().encode(
-        x=alt.X("step:Q", title=step_title, axis=alt.Axis(tickCount=5, tickMinStep=1, format=",d")),
+        x=alt.X("step:Q", title=step_title, axis=alt.Axis(tickCount=5, labelExpr=WHOLE_STEPS)),
         y=alt.Y("value:Q", title=row.y_title, scale=y_scale, axis=alt.Axis(tickCount=5)),
         color=alt.Color("kind:N", scale=color_scale, legend=None),
         detail="line:N",

@@ -8,7 +8,7 @@ from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, SPACING_PX, PanelGrid
 from shared.report.figures.score_texts import name_runs
 from shared.report.figures.titles import build_title
-from shared.report.figures.value_scale import build_value_scale
+from shared.report.figures.value_scale import WHOLE_STEPS, build_value_scale
 from shared.report.schemas import StabilityReport
 from shared.report.score_range import get_score_range
 
@@ -67,7 +67,7 @@ def _build_fan_layers(
     drawn = [value for point in points for value in (point.min, point.max)]
     scale = build_value_scale(drawn, get_score_range(curves[0].metric))
     title = f"validation {curves[0].metric}"
-    step_axis = alt.Axis(tickCount=5, tickMinStep=1, format=",d")
+    step_axis = alt.Axis(tickCount=5, labelExpr=WHOLE_STEPS)
     base = alt.Chart().encode(x=alt.X("step:Q", title="optimizer step", axis=step_axis))
     low = alt.Y("min:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
     q1, median = alt.Y("q1:Q", scale=scale), alt.Y("median:Q", scale=scale)

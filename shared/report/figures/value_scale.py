@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 FLAT_SPAN = 0.1
 """Height of an axis of equal values. Without one its labels are rounded: 0.5 would read as 1."""
+WHOLE_STEPS = "datum.value % 1 ? '' : format(datum.value, ',')"
+"""Labels of an axis of steps: none between whole numbers, where few steps have ticks."""
 UNBOUNDED: Interval = (-math.inf, math.inf)
 
 
