@@ -4,9 +4,8 @@ from rich.console import Group, RenderableType
 
 from cli.api_models import StorageUsage
 from cli.rows import Column, Kind, RowTable
-from cli.stored_files import format_size
 from cli.tables import format_count
-from shared.domain.wording import choose_verb
+from shared.domain.wording import choose_verb, format_size
 
 
 def format_usage(usage: StorageUsage) -> RenderableType:

@@ -1,15 +1,14 @@
 """Routes below /v1/files: upload, list, download, check, preview and delete files."""
 
-import re
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
 from fastapi.responses import StreamingResponse
 
 from api.dependencies import ServicesDep, create_page_dependency
 from api.errors import document_errors
-from api.files import service
+from api.files import listing, service
+from api.files.download import stream_file
 from api.files.preview import build_preview
 from api.files.preview_schemas import FilePreview, PreviewOptions, read_preview_options
 from api.files.reading import validate_for_task
@@ -18,7 +17,6 @@ from api.pagination import Listing, build_listing
 from api.path_parameters import FileIdPath
 from api.unknown_params import check_form_fields
 from shared.datasets import UnreadableFile
-from shared.db.file_content import stream_content
 from shared.db.files import Files
 from shared.db.pagination import PageRequest
 from shared.domain.errors import (
@@ -34,7 +32,6 @@ from shared.domain.errors import (
 from shared.domain.limit_errors import FILE_LIMITS, ServiceBusy
 from shared.domain.task import TaskRequest
 from shared.encoders.archive.errors import UnusableArchive
-from shared.infra.storage_errors import BlobMissing
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -135,19 +132,14 @@ def list_files(
     ] = None,
 ) -> Listing[FileObject]:
     """List files, newest or oldest first."""
-    with services.database.read() as session:
-        ordered = page._replace(descending=order == "desc")
-        files, has_more = Files(session, services.owner_id).list_page(ordered, purpose)
-    return build_listing(
-        [FileObject.from_row(file, with_profile=False) for file in files], has_more
-    )
+    ordered = page._replace(descending=order == "desc")
+    return build_listing(*listing.list_files(services, ordered, purpose))
 
 
 @router.get("/{file_id}", responses=document_errors(FileNotFound))
 def retrieve_file(services: ServicesDep, file_id: FileIdPath) -> FileObject:
     """Return a file with its profile."""
-    with services.database.read() as session:
-        return FileObject.from_row(Files(session, services.owner_id).get(file_id, param="file_id"))
+    return listing.get_file(services, file_id)
 
 
 @router.delete("/{file_id}", responses=document_errors(FileNotFound, FileInUse))
@@ -171,22 +163,7 @@ def delete_file(services: ServicesDep, file_id: FileIdPath) -> FileDeleted:
 )
 def file_content(services: ServicesDep, file_id: FileIdPath) -> StreamingResponse:
     """Return the content of the file, byte for byte as uploaded."""
-    with services.database.read() as session:
-        file = Files(session, services.owner_id).get(file_id, param="file_id")
-    try:
-        chunks = stream_content(services.storage, file)
-    except BlobMissing:
-        raise FileNotFound(
-            f"The content of file {file_id} is missing from the storage; "
-            f"{'upload it again' if file.folder is None else 'clone its job to train it again'}.",
-            param="file_id",
-        ) from None
-    headers = {
-        "content-length": str(file.bytes),
-        "content-disposition": _format_content_disposition(file.filename),
-        "x-content-type-options": "nosniff",
-    }
-    return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
+    return stream_file(services, file_id)
 
 
 @router.get(
@@ -236,12 +213,3 @@ async def validate_file(
         services.owner_id, validate_for_task, services, file_id, task
     )
     return FileValidation(file_id=file_id, **validation.model_dump())
-
-
-def _format_content_disposition(filename: str) -> str:
-    """Return the header of RFC 6266, with the name in ASCII and in UTF-8.
-
-    Some clients, like curl, read only the older ASCII parameter.
-    """
-    plain = re.sub(r"[^ !#-\[\]-~]", "_", filename)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from shared.domain.wording import format_count
+from shared.domain.wording import format_count, format_size
 
 MISSING = "–"
 
@@ -36,4 +36,5 @@ PAGE_FILTERS: Mapping[str, Callable[..., str]] = {
     "iso_time": format_iso_time,
     "duration": format_duration,
     "count": format_count,
+    "size": format_size,
 }

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from api.dependencies import AppServices
 from api.errors import RouteNotFound
 from api.pages.rendering import get_environment
-from api.reports.drawing import get_page
+from api.reports.drawing import PageSource, get_page
 from api.reports.service import build_source
 from shared.domain.limit_errors import ServiceBusy
 from shared.report.figures import DARK, LIGHT
@@ -56,24 +56,34 @@ async def read_figure(
     """Return a figure as an SVG document. Raises JobNotFound, RouteNotFound without the figure,
     and what drawing raises.
     """
-    drawn = json.loads(await _draw_in_turn(services, job_id))
+    source = build_source(services, job_id, "figures")
+    return await read_drawn_figure(services, source, section, index, theme)
+
+
+async def read_drawn_figure(
+    services: AppServices, source: PageSource, section: Section, index: int, theme: Theme
+) -> str:
+    """Return a figure of any source. Raises RouteNotFound without the figure, and what reading
+    and drawing raise.
+    """
+    drawn = json.loads(await _draw_in_turn(services, source))
     figures: list[str] = drawn[section]
     if not 0 <= index < len(figures):
-        raise RouteNotFound("The report of this job has no such figure now; reload the page.")
+        raise RouteNotFound("There is no such figure now; reload the page.")
     svg = figures[index]
     for name, color in vars(_PALETTES[theme]).items():
         svg = svg.replace(f"var(--{name})", color)
     return svg
 
 
-async def _draw_in_turn(services: AppServices, job_id: str) -> bytes:
+async def _draw_in_turn(services: AppServices, source: PageSource) -> bytes:
     """Draw the figures, if necessary after those of other reports: a picture that is refused has
     no place to say so.
     """
     deadline = time.monotonic() + MAX_WAIT_S
     while True:
         try:
-            return await get_page(services, build_source(services, job_id, "figures"))
+            return await get_page(services, source)
         except ServiceBusy:
             if time.monotonic() > deadline:
                 raise
