@@ -1,6 +1,7 @@
 """The stored files: list, upload, profile, download, and deletion."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
@@ -10,7 +11,14 @@ from api.files.listing import get_file, list_files
 from api.files.schemas import FileObject
 from api.files.service import delete_file
 from api.jobs.service import search_jobs
-from api.pages.files.view import KIND_NAMES, UPLOAD_PURPOSES, FileKind, is_model, name_kind
+from api.pages.files.view import (
+    KIND_NAMES,
+    UPLOAD_PURPOSES,
+    FileKind,
+    FileOrder,
+    is_model,
+    name_kind,
+)
 from api.pages.jobs.view import build_row
 from api.pages.new.draft import Draft
 from api.pages.new.screens import SHOWN_LABELS
@@ -28,13 +36,35 @@ SHOWN_JOBS: Final = 10
 
 FileIdPath = Annotated[str, Path(max_length=256)]
 KindQuery = Annotated[FileKind, Query(alias="purpose")]
+OrderQuery = Annotated[FileOrder, Query(alias="sort")]
 AfterQuery = Annotated[str | None, Query(max_length=128)]
 
 
+class FileList(NamedTuple):
+    """Which page of which list is shown."""
+
+    kind: FileKind = FileKind.ANY
+    order: FileOrder = FileOrder.NEWEST
+    after: str | None = None
+
+    def get_path(self, **changes: str | None) -> str:
+        """Return the address of this list with some parameters changed."""
+        given = {"purpose": self.kind, "sort": self.order, "after": self.after, **changes}
+        if given["sort"] == FileOrder.NEWEST:
+            del given["sort"]
+        query = urlencode({name: value for name, value in given.items() if value})
+        return f"/files?{query}" if query else "/files"
+
+
 @router.get("/files")
-def show_files(page: PageDep, kind: KindQuery = FileKind.ANY, after: AfterQuery = None) -> Response:
-    """Show a page of files, newest first."""
-    return _render_list(page, kind, after)
+def show_files(
+    page: PageDep,
+    kind: KindQuery = FileKind.ANY,
+    order: OrderQuery = FileOrder.NEWEST,
+    after: AfterQuery = None,
+) -> Response:
+    """Show a page of files."""
+    return _render_list(page, FileList(kind, order, after))
 
 
 @router.post("/files")
@@ -48,7 +78,7 @@ async def upload(page: PageDep, form: FormDep) -> Response:
     except ServiceError as error:
         if error.status >= 500:
             raise
-        return await run_in_threadpool(_render_list, page, FileKind.ANY, None, error)
+        return await run_in_threadpool(_render_list, page, FileList(), error)
     return page.redirect(f"/files/{file.id}")
 
 
@@ -81,21 +111,20 @@ def delete(page: PageDep, file_id: FileIdPath, _form: FormDep) -> Response:
     return page.redirect("/files")
 
 
-def _render_list(
-    page: Page, kind: FileKind, after: str | None, error: ServiceError | None = None
-) -> Response:
-    files, has_more = list_files(page.services, PageRequest(after, PAGE_SIZE), kind or None)
+def _render_list(page: Page, shown: FileList, error: ServiceError | None = None) -> Response:
+    request = PageRequest(shown.after, PAGE_SIZE, shown.order == FileOrder.NEWEST)
+    files, has_more = list_files(page.services, request, shown.kind or None)
     response = page.render(
         "files/files.html.j2",
         status=200 if error is None else error.status,
         error=error,
         files=files,
-        kind=kind,
+        shown=shown,
+        orders=FileOrder,
         kinds=KIND_NAMES,
         name_kind=name_kind,
         is_model=is_model,
-        is_first=after is None,
-        older=files[-1].id if has_more else None,
+        next=files[-1].id if has_more else None,
         max_bytes=page.services.settings.max_upload_bytes,
     )
     if error is not None:

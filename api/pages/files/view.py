@@ -18,6 +18,13 @@ class FileKind(StrEnum):
     RESULT = "fine-tune-results"
 
 
+class FileOrder(StrEnum):
+    """Orders of the list of files."""
+
+    NEWEST = "-created"
+    OLDEST = "created"
+
+
 KIND_NAMES: Final[Mapping[str, str]] = {
     FileKind.ANY: "any",
     FileKind.DATA: "data set",
