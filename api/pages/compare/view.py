@@ -103,5 +103,7 @@ def _count_missing_seeds(job: JobObject, section: JobSection, needed: int) -> Mi
 def list_shared_metrics(jobs: Sequence[JobObject]) -> list[str]:
     """List the metrics in which all jobs can be compared: their tasks are the same."""
     task = jobs[0].task
-    kind = task["type"] if isinstance(task, dict) else task.type
-    return list(METRICS_BY_TASK_TYPE.get(kind, ()))
+    kind = task.get("type") if isinstance(task, dict) else task.type
+    return [
+        name for type_, names in METRICS_BY_TASK_TYPE.items() if type_ == kind for name in names
+    ]
