@@ -18,6 +18,14 @@ def summarize_usage(services: AppServices, start: int, end: int) -> Usage:
     return _build_usage(start, end, usage_by_model, stored)
 
 
+def list_job_usage(
+    services: AppServices, start: int, end: int, limit: int
+) -> Sequence[usage_rows.JobUsage]:
+    """Return the training done in the period by job, those that took the most time first."""
+    with services.database.read() as session:
+        return usage_rows.list_job_usage(session, services.owner_id, start, end, limit)
+
+
 def measure_storage(services: AppServices, limit: int) -> StorageUsage:
     """Return what the caller has in the storage, the largest first. Raises StorageUnavailable."""
     sizes = services.recent_sizes.get_sizes(services.storage)

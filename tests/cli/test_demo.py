@@ -36,7 +36,7 @@ def test_a_small_demo_lets_pilots_choose_and_writes_the_report(
     ]
     monkeypatch.setattr(demo, "RECIPE_OPTIONS", small)
     monkeypatch.setattr(demo, "ROW_COUNT", 60)
-    monkeypatch.setattr(demo.signal, "pause", interrupt)
+    monkeypatch.setattr(signal, "pause", interrupt)
     assert demo.run_demo(None, stays=True) == 0
     output = capsys.readouterr().out
     for expected in (

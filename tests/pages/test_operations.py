@@ -75,13 +75,16 @@ class TestQueue:
 
 class TestUsage:
     def test_runs_of_the_period_by_model(self, http: TestClient, database: Database) -> None:
-        job_id = add_job(database, HIGH, model="tiny-bert")
+        job_id = add_job(database, HIGH, model="tiny-bert", suffix="costly")
         now = time.time()
         with database.write() as session:
             for run in session.query(Run).filter_by(job_id=job_id):
                 run.started_at, run.finished_at, run.trained_tokens = now - 60, now - 30, 1000
-        row = ParsedPage(http.get("/usage").text).row("tiny-bert")
-        assert row == ["1", "6", "6,000", "3 min 0 s"]
+                run.step = 10
+        page = ParsedPage(http.get("/usage").text)
+        assert page.row("tiny-bert") == ["1", "6", "6,000", "3 min 0 s"]
+        [of_job] = [row for row in page.rows if row[0].startswith("costly")]
+        assert of_job[1:] == ["tiny-bert", "6", "60", "6,000", "3 min 0 s"]
         with database.write() as session:
             for run in session.query(Run).filter_by(job_id=job_id):
                 run.finished_at = now - 3 * 86_400

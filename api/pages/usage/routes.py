@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.operations.schemas import StorageUsage, StoredItem
-from api.operations.usage import measure_storage, summarize_usage
+from api.operations.usage import list_job_usage, measure_storage, summarize_usage
 from api.pages.page import Page, PageDep
 from api.pages.screens import NavigationEntry
 from shared.domain.errors import ServiceError
@@ -20,6 +20,7 @@ DAY_S: Final = 24 * 3600
 PERIODS: Final = (1, 7, 30, 90, 365)
 """Days, counted back from now."""
 DEFAULT_ITEMS: Final = 50
+SHOWN_JOBS: Final = 20
 MAX_ITEMS: Final = 1000
 KIND_NAMES: Final[Mapping[str, str]] = {
     "model": "model",
@@ -61,9 +62,12 @@ def _render_usage(
 ) -> Response:
     end = int(time.time()) // 60 * 60 + 60  # a page without news has the same ETag for a minute
     rows = [] if storage is None else [_build_item_row(item) for item in storage.data]
+    start = max(0, end - days * DAY_S)
     return page.render(
         "usage/usage.html.j2",
-        usage=summarize_usage(page.services, max(0, end - days * DAY_S), end),
+        usage=summarize_usage(page.services, start, end),
+        jobs=list_job_usage(page.services, start, end, SHOWN_JOBS),
+        shown_jobs=SHOWN_JOBS,
         days=days,
         periods=PERIODS,
         storage=storage,
