@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # The tests of a file share their servers, so a file runs in one process.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help setup demo check test-fast test test-long compose-smoke clean
+.PHONY: help setup demo check test-fast test test-long screenshots compose-smoke clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[worker,dev]'
 	@touch $(STAMP)
 
-demo: setup  ## a real job from upload to report, on a stack of its own
-	@$(BIN)/evenkeel demo
+demo: setup  ## a real job from upload to report, on a stack of its own; KEEP=1 lets its page run on
+	@$(BIN)/evenkeel demo $(if $(KEEP),--stay)
 
 check: setup  ## ruff, mypy --strict, import contracts, migrations == tables
 	$(BIN)/ruff check .
@@ -39,6 +39,9 @@ test: setup  ## the tests, against real Redis and PostgreSQL from wheels
 
 test-long: setup  ## the same with full counts
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25
+
+screenshots: setup  ## the pictures in docs/screenshots, of jobs that are trained for it (needs Chromium)
+	$(BIN)/python -m docs.screenshots
 
 compose-smoke:  ## build the images, train a job in containers, kill a worker, take all down (needs a Docker engine)
 	bash tests/compose/smoke.sh

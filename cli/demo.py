@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from cli.follow import follow_jobs
 from cli.job_request import TrainOptions, build_job_request
 from cli.progress import FollowedJob
 from cli.tables import format_duration, format_job, format_reports_side_by_side, make_console
-from cli.up import require_worker_packages
+from cli.up import build_page_url, require_worker_packages
 from shared.datasets.sample_dataset import write_dataset
 from shared.domain.states import JobState
 from shared.infra.child_process import (
@@ -61,8 +61,11 @@ START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 15.0
 
 
-def run_demo(keep_home: Path | None) -> int:
-    """Run both jobs and write the report; return the exit code, 0 if both jobs succeeded."""
+def run_demo(keep_home: Path | None, *, stays: bool = False) -> int:
+    """Run both jobs and write the report; return the exit code, 0 if both jobs succeeded.
+
+    With ``stays`` the service runs on until Ctrl-C.
+    """
     require_worker_packages()
     # exit through the context managers below, which stop the service
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -74,7 +77,10 @@ def run_demo(keep_home: Path | None) -> int:
             run_child_service(home) as url,
             Client(url) as client,
         ):
-            return _compare_recipes(client, home, console)
+            code = _compare_recipes(client, home, console)
+            if stays:
+                _wait_for_interrupt(url, console)
+            return code
     except KeyboardInterrupt:
         kept = "" if keep_home is None else f" Its data is in {keep_home}."
         raise Interrupted(f"The demo and its service are stopped.{kept}") from None
@@ -162,8 +168,14 @@ def _compare_recipes(client: Client, home: Path, console: Console) -> int:
     _print_outcome(console, reports, comparison)
     HTML_PATH.write_bytes(client.download_comparison(comparison.id, "html"))
     PNG_PATH.write_bytes(client.download_comparison(comparison.id, "png"))
-    console.print(f"\nWrote {HTML_PATH} and {PNG_PATH}. Stopping the service.")
+    console.print(f"\nWrote {HTML_PATH} and {PNG_PATH}.")
     return 0
+
+
+def _wait_for_interrupt(url: str, console: Console) -> None:
+    console.print(f"\nThe service runs on until Ctrl-C. The page: {build_page_url(url)}")
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def _create_jobs(client: Client, home: Path, console: Console) -> list[FollowedJob]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.client import Client
 from cli.console import print_text
 from cli.errors import CliError, RequestRefused
-from cli.stored_files import format_size
+from shared.domain.wording import format_size
 from shared.encoders.archive.file_kinds import is_junk, is_model_data
 from shared.encoders.uploaded import ARCHIVE_SUFFIX, MODEL_PURPOSE, build_model_filename
 

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from cli.api_models import Encoder, Model
 from cli.rows import Column, Kind, RowTable
-from cli.stored_files import format_size
 from cli.times import format_time
+from shared.domain.wording import format_size
 
 _BASE_KIND = "base"
 _LANGUAGES_SHOWN = 3

@@ -92,6 +92,12 @@ ApiPort = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Port to listen on; overrides EVENKEEL_PORT."),
 ]
+OpenPage = Annotated[
+    bool, typer.Option("--open", help="Open the page in a browser once the service is ready.")
+]
+Stay = Annotated[
+    bool, typer.Option("--stay", help="Keep the service running afterwards, until Ctrl-C.")
+]
 KeptFolder = Annotated[
     Path | None,
     typer.Option(metavar="DIR", file_okay=False, help="Keep the service's data in this folder."),

@@ -14,6 +14,7 @@ from cli.output_files import write_output
 from cli.rows import Column, Kind, RowTable
 from cli.tables import make_console
 from cli.times import format_time
+from shared.domain.wording import format_size
 
 _KINDS = {"fine-tune-results": "result", "model": "model"}
 """What a table calls files that are not data sets."""
@@ -51,16 +52,6 @@ def download_file(client: Client, file_id: str, path: Path | None) -> None:
     with client.stream_file_content(file_id) as chunks:
         write_output(target, chunks)
     make_console(stderr=True).print(f"{file_id} is in {target}", markup=False)
-
-
-def format_size(size: int) -> str:
-    """Format a number of bytes with three digits or fewer, e.g. ``1.2 MB``."""
-    if size < 1000:
-        return f"{size} B"
-    exponent = min(4, (len(str(size)) - 1) // 3)
-    amount = size / 1000**exponent
-    unit = ("B", "kB", "MB", "GB", "TB")[exponent]
-    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
 
 
 def _escape_lines(*lines: str) -> RenderableType:

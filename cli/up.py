@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from cli.browser import open_page
 from cli.child_output import ChildOutput
 from cli.data_dir import DataDir, open_data_dir
 from cli.embedded_redis import EmbeddedRedis, prepare_embedded_redis
@@ -44,6 +45,8 @@ class ServiceOptions:
     """Number of runs trained at the same time."""
     threads: int | Literal["auto"]
     """CPU threads per run; ``auto`` chooses them for each job."""
+    opens_page: bool = False
+    """Whether to open the page in a browser once the service is ready."""
 
 
 def run_service(options: ServiceOptions) -> int:
@@ -101,6 +104,8 @@ async def _run_programs(
         home.write_url(url)
         for line in _format_welcome(url, options, home, needs_key=needs_key):
             output.write_parent_line(line)
+        if options.opens_page and not open_page(build_page_url(url)):
+            output.write_parent_line("no browser was found here; open the page yourself")
 
     try:
         for sentence in list_misspelled_variables(os.environ):
@@ -214,6 +219,11 @@ def get_listener_url(listener: socket.socket) -> str:
     return f"http://[{reached_at}]:{port}" if ":" in reached_at else f"http://{reached_at}:{port}"
 
 
+def build_page_url(url: str) -> str:
+    """Return the address of the web page of the service at ``url``."""
+    return f"{url}/jobs"
+
+
 async def is_healthy(host: str, port: int) -> bool:
     """Return whether GET /health answers 200."""
     try:
@@ -255,6 +265,7 @@ def _format_welcome(
     )
     option = "" if url == "http://127.0.0.1:8000" else f" --url {url}"
     return [
+        f"The page: {build_page_url(url)}",
         (
             f"Evenkeel is ready at {url} ({options.slots} training "
             f"slot{'s' if options.slots > 1 else ''}; {documentation})"

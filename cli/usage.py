@@ -4,8 +4,7 @@ from rich.console import Group, RenderableType
 
 from cli.api_models import StorageUsage
 from cli.rows import Column, Kind, RowTable
-from cli.stored_files import format_size
-from shared.domain.wording import choose_verb, format_count
+from shared.domain.wording import choose_verb, format_count, format_size
 
 
 def format_usage(usage: StorageUsage) -> RenderableType:

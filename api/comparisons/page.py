@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from api.comparisons.service import get_preset
 from api.dependencies import AppServices
 from api.reports.drawing import PageSource
 from api.reports.page_process import Drawing, PageFormat
@@ -14,6 +15,7 @@ from shared.db.tables import Job
 from shared.domain.errors import JobNotFound
 from shared.report.comparison import Comparison
 from shared.report.comparison.titles import build_titles
+from shared.report.page import JobSection
 
 
 def build_source(services: AppServices, comparison_id: str, page_format: PageFormat) -> PageSource:
@@ -37,16 +39,30 @@ def build_source(services: AppServices, comparison_id: str, page_format: PageFor
 
     def read_drawing(session: Session, jobs: Sequence[Job]) -> Drawing:
         comparison = _read_comparison(session, services, comparison_id)
-        job_ids = [job.job_id for job in comparison.jobs]
-        titles = build_titles([(job.preset, job.job_id) for job in comparison.jobs])
-        title_by_job = dict(zip(job_ids, titles, strict=True))
-        sections = [
-            read_section(session, job, title=title_by_job[job.id], metric=comparison.metric)
-            for job in jobs
-        ]
+        names = [(job.preset, job.job_id) for job in comparison.jobs]
+        sections = read_sections(session, jobs, comparison.metric, names=names)
         return Drawing(sections, comparison, page_format)
 
     return PageSource(comparison_id, page_format, read_jobs, read_drawing)
+
+
+def read_sections(
+    session: Session,
+    jobs: Sequence[Job],
+    metric: str | None,
+    *,
+    names: Sequence[tuple[str, str]] | None = None,
+    with_curves: bool = True,
+) -> list[JobSection]:
+    """Read the sections of compared jobs. ``names`` are the preset and the ID of all jobs of the
+    comparison, of which some may have been deleted since; by default those of the jobs.
+    """
+    named = [(get_preset(job), job.id) for job in jobs] if names is None else names
+    titles = dict(zip((job_id for _, job_id in named), build_titles(named), strict=True))
+    return [
+        read_section(session, job, title=titles[job.id], metric=metric, with_curves=with_curves)
+        for job in jobs
+    ]
 
 
 def _read_comparison(session: Session, services: AppServices, comparison_id: str) -> Comparison:

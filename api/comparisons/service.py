@@ -1,7 +1,9 @@
-"""Creation of a comparison: check that the jobs are comparable, build it, store it."""
+"""Comparison of jobs: check that they are comparable, build it, store it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from sqlalchemy.orm import Session
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import AppServices
@@ -16,6 +18,7 @@ from shared.domain.stored import dump_stored
 from shared.metrics.run_result import TrainedResult
 from shared.report import StabilityReport
 from shared.report.builder import build_report
+from shared.report.comparison import Comparison as ComparisonResult
 from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.comparison.schemas import StoredComparison
 from shared.report.comparison.titles import build_titles
@@ -27,17 +30,30 @@ length, may differ between the jobs like any setting of a recipe."""
 
 
 def create_comparison(services: AppServices, request: ComparisonRequest) -> ComparisonObject:
-    """Compare jobs and store the result.
+    """Compare jobs and store the result. Raises as ``compare_jobs`` does."""
+    with services.database.read() as session:
+        comparison = compare_jobs(session, services.owner_id, request)
+    return _store_comparison(services, StoredComparison(**dict(comparison)))
+
+
+def compare_jobs(session: Session, owner_id: str, request: ComparisonRequest) -> ComparisonResult:
+    """Compare jobs as they stand now.
 
     Raises JobNotFound, and JobsNotComparable for jobs that differ in data, split, task or metric.
     """
-    with services.database.read() as session:
-        jobs = Jobs(session).list_by_ids(request.job_ids, services.owner_id, param="job_ids")
-        _check_same_rows(jobs)
-        runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
+    jobs = list_comparable_jobs(session, owner_id, request.job_ids)
+    runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
     reports = [_build_report(job, runs[job.id], request.metric) for job in jobs]
-    comparison = build_comparison(_build_inputs(jobs, reports), request.alpha)
-    return _store_comparison(services, StoredComparison(**dict(comparison)))
+    return build_comparison(_build_inputs(jobs, reports), request.alpha)
+
+
+def list_comparable_jobs(session: Session, owner_id: str, job_ids: Sequence[str]) -> Sequence[Job]:
+    """Return the jobs in the given order. Raises JobNotFound, and JobsNotComparable for jobs that
+    were not scored on the same rows.
+    """
+    jobs = Jobs(session).list_by_ids(job_ids, owner_id, param="job_ids")
+    _check_same_rows(jobs)
+    return jobs
 
 
 def _store_comparison(services: AppServices, result: StoredComparison) -> ComparisonObject:
@@ -118,7 +134,7 @@ def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> St
 
 def _list_job_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
     """Return each job's preset and title."""
-    presets = [_get_preset(job) for job in jobs]
+    presets = [get_preset(job) for job in jobs]
     titles = build_titles([(preset, job.id) for preset, job in zip(presets, jobs, strict=True)])
     return list(zip(presets, titles, strict=True))
 
@@ -128,6 +144,7 @@ def _get_precision(job: Job) -> str:
     return "float32" if job.resolved_recipe is None else job.resolved_recipe.precision
 
 
-def _get_preset(job: Job) -> str:
+def get_preset(job: Job) -> str:
+    """Return the preset of the job's recipe."""
     # the resolved recipe is null while pilots run
     return (job.resolved_recipe or job.request.recipe).preset

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from api.dependencies import ServicesDep, create_page_dependency
 from api.errors import document_errors
-from api.files import service
+from api.files import listing, service
 from api.files.download import stream_file
 from api.files.preview import build_preview
 from api.files.preview_schemas import FilePreview, PreviewOptions, read_preview_options
@@ -132,19 +132,14 @@ def list_files(
     ] = None,
 ) -> Listing[FileObject]:
     """List files, newest or oldest first."""
-    with services.database.read() as session:
-        ordered = page._replace(descending=order == "desc")
-        files, has_more = Files(session, services.owner_id).list_page(ordered, purpose)
-    return build_listing(
-        [FileObject.from_row(file, with_profile=False) for file in files], has_more
-    )
+    ordered = page._replace(descending=order == "desc")
+    return build_listing(*listing.list_files(services, ordered, purpose))
 
 
 @router.get("/{file_id}", responses=document_errors(FileNotFound))
 def retrieve_file(services: ServicesDep, file_id: FileIdPath) -> FileObject:
     """Return a file with its profile."""
-    with services.database.read() as session:
-        return FileObject.from_row(Files(session, services.owner_id).get(file_id, param="file_id"))
+    return listing.get_file(services, file_id)
 
 
 @router.delete("/{file_id}", responses=document_errors(FileNotFound, FileInUse))

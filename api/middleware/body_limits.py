@@ -14,7 +14,7 @@ from starlette.types import Message, Receive
 from shared.domain.errors import InvalidRequest, PayloadTooLarge
 from shared.infra.settings import Settings
 
-_UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?|/new")
+_UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?|/new|/files")
 _MULTIPART_OVERHEAD_BYTES = 64 * 1024  # part headers and the small form fields beside the file
 MAX_FORM_FILES: Final = 2
 MAX_FORM_FIELDS: Final = 16

@@ -8,6 +8,7 @@ from api.dependencies import AppServices
 from api.models.schemas import EncoderObject, ModelObject
 from api.models.uploaded import build_uploaded_entry, is_uploaded, resolve_model_name
 from shared.db.files import Files
+from shared.db.models import Models
 from shared.db.throughput import measure_step_seconds
 from shared.domain.errors import ModelNotAllowed
 from shared.domain.naming import FINE_TUNED_PREFIX
@@ -18,6 +19,23 @@ from shared.encoders.catalogue_entries import (
 )
 from shared.encoders.training_memory import estimate_training_memory
 from shared.infra.hardware import resolve_auto_precision
+
+
+def list_all_models(services: AppServices) -> list[ModelObject]:
+    """List the published models, newest first, then those of ``list_start_models``."""
+    with services.database.read() as session:
+        repository = Models(session, services.owner_id)
+        models, published = repository.list_all(), repository.list_published()
+        fine_tuned = [
+            ModelObject.from_row(
+                model,
+                members=published.ensembles.get(model.id, []),
+                is_distilled=model.id in published.distilled,
+            )
+            for model in models
+        ]
+        base = list_start_models(services, session)
+    return [*fine_tuned, *base]
 
 
 def list_start_models(services: AppServices, session: Session) -> list[ModelObject]:
@@ -33,6 +51,20 @@ def list_start_models(services: AppServices, session: Session) -> list[ModelObje
     known = {entry.id for entry in installed}
     hub = [entry for entry in services.list_hub_starts() if entry.id not in known]
     return _build_objects(services, session, [*installed, *uploads, *hub])
+
+
+def find_model(services: AppServices, model: str) -> ModelObject:
+    """Return a base or published model. Raises ModelNotFound."""
+    with services.database.read() as session:
+        start = find_start_model(services, session, model)
+        if start is not None:
+            return start
+        repository = Models(session, services.owner_id)
+        row = repository.get(model)
+        published = repository.list_published(row.job_id)
+        members = published.ensembles.get(row.id, [])
+        is_distilled = row.id in published.distilled
+        return ModelObject.from_row(row, model, members, is_distilled=is_distilled)
 
 
 def find_start_model(services: AppServices, session: Session, model: str) -> ModelObject | None:

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from api.dependencies import AppServices
+from api.jobs.presenting.presenter import get_presentation_time, present_job
+from api.jobs.schemas import JobObject
 from api.operations.schemas import Queue, TrainingRun, WorkerObject
+from shared.db.job_search import JobOrder, JobSearch, JobStates, find_jobs
 from shared.db.queue import count_queue, list_busy_slots, list_runs_in_training
 from shared.db.tables import Worker
 from shared.db.workers import Workers
@@ -36,6 +39,17 @@ def read_queue(services: AppServices, *, with_messages: bool) -> Queue:
             "workers": [_build_worker_object(worker, busy_slots) for worker in workers],
         }
     )
+
+
+def list_open_jobs(services: AppServices, limit: int) -> tuple[Sequence[JobObject], int]:
+    """Return the caller's open jobs in the order in which their runs start, with their positions in
+    the queue, and the number of all of them.
+    """
+    search, owner_id = JobSearch(JobStates.OPEN, order=JobOrder.OLDEST), services.owner_id
+    with services.database.read() as session:
+        jobs, total = find_jobs(session, owner_id, search, offset=0, limit=limit)
+        now = get_presentation_time()
+        return [present_job(session, job, now) for job in jobs], total
 
 
 def _count_messages(services: AppServices) -> int | None:

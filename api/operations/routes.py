@@ -1,23 +1,15 @@
 """Routes /v1/queue and /v1/usage: what the workers do now, and what they have done."""
 
 import time
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import AppServices, ServicesDep
+from api.dependencies import ServicesDep
 from api.errors import document_errors
 from api.operations.queue import read_queue
-from api.operations.schemas import (
-    ModelUsage,
-    Queue,
-    StorageUsage,
-    StoredItem,
-    Usage,
-)
-from shared.db import usage as usage_rows
-from shared.db.storage_sizes import list_stored_items
+from api.operations.schemas import Queue, StorageUsage, Usage
+from api.operations.usage import measure_storage, summarize_usage
 from shared.domain.errors import InvalidValue, ServiceUnavailable
 from shared.domain.limit_errors import ServiceBusy
 
@@ -57,10 +49,7 @@ def usage(
 ) -> Usage:
     """Return the training done in a period, and the storage used now."""
     start, end = _resolve_period(start_time, end_time)
-    with services.database.read() as session:
-        usage_by_model = usage_rows.list_model_usage(session, services.owner_id, start, end)
-        stored = usage_rows.get_storage_usage(session, services.owner_id)
-    return _build_usage(start, end, usage_by_model, stored)
+    return summarize_usage(services, start, end)
 
 
 @router.get(
@@ -77,39 +66,7 @@ async def storage_usage(
     A large storage is not measured anew by each request: what is new in it may be missing for ten
     times as long as a listing of it takes.
     """
-    return await services.heavy.plans.run(services.owner_id, _measure_storage, services, limit)
-
-
-def _measure_storage(services: AppServices, limit: int) -> StorageUsage:
-    sizes = services.recent_sizes.get_sizes(services.storage)
-    with services.database.read() as session:
-        items = list_stored_items(session, services.owner_id, sizes)
-    return StorageUsage(
-        bytes=sum(item.bytes for item in items),
-        items=len(items),
-        data=[StoredItem(**item._asdict()) for item in items[:limit]],
-    )
-
-
-def _build_usage(
-    start: int,
-    end: int,
-    usage_by_model: Sequence[usage_rows.ModelUsage],
-    stored: usage_rows.StorageUsage,
-) -> Usage:
-    data = [
-        ModelUsage(**{**row._asdict(), "seconds": round(row.seconds, 3)}) for row in usage_by_model
-    ]
-    return Usage(
-        start_time=start,
-        end_time=end,
-        runs=sum(row.runs for row in data),
-        trained_tokens=sum(row.trained_tokens for row in data),
-        seconds=round(sum(row.seconds for row in data), 3),
-        data=data,
-        files=stored.files,
-        file_bytes=stored.bytes,
-    )
+    return await services.heavy.plans.run(services.owner_id, measure_storage, services, limit)
 
 
 def _resolve_period(start_time: int | None, end_time: int | None) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from shared.domain.wording import format_count
+from shared.domain.wording import format_count, format_size
 
 MISSING = "–"
 
@@ -31,20 +31,10 @@ def format_duration(seconds: float | None) -> str:
     return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
 
 
-def format_bytes(size: int) -> str:
-    """Format a size in its largest unit."""
-    value = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} GB"
-
-
 PAGE_FILTERS: Mapping[str, Callable[..., str]] = {
     "time": format_time,
     "iso_time": format_iso_time,
     "duration": format_duration,
     "count": format_count,
-    "bytes": format_bytes,
+    "size": format_size,
 }

@@ -19,8 +19,9 @@ def up(
     port: option.ListenPort = 8000,
     workers: option.WorkerSlots = None,
     threads: option.Threads = None,
+    opens_page: option.OpenPage = False,
 ) -> None:
-    """Start the whole service on this machine: API, worker, queue and database.
+    """Start the whole service on this machine: page, API, worker, queue and database.
 
     Ctrl-C stops it.
     """
@@ -29,7 +30,8 @@ def up(
 
     settings = read_settings()
     slots, run_threads = workers or settings.cores, threads or settings.threads
-    raise typer.Exit(run_service(ServiceOptions(home, host, port, slots, run_threads)))
+    chosen = ServiceOptions(home, host, port, slots, run_threads, opens_page)
+    raise typer.Exit(run_service(chosen))
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)
@@ -49,14 +51,14 @@ def worker() -> None:
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)
-def demo(keep_home: option.KeptFolder = None) -> None:
+def demo(keep_home: option.KeptFolder = None, stay: option.Stay = False) -> None:
     """Start a temporary service and compare two recipes on a real data set.
 
     The report is written to the current folder. Takes 5 to 10 minutes on two CPU cores.
     """
     from cli.demo import run_demo
 
-    raise typer.Exit(run_demo(keep_home))
+    raise typer.Exit(run_demo(keep_home, stays=stay))
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)

@@ -43,6 +43,8 @@ class JobSearch(NamedTuple):
     text: str = ""
     """Part of the job's suffix, ID or model, in any case."""
     order: JobOrder = JobOrder.NEWEST
+    file_id: str = ""
+    """File that the jobs read, or start from."""
 
 
 _STATES: Final = {
@@ -52,6 +54,13 @@ _STATES: Final = {
     JobStates.FAILED: {JobState.FAILED},
     JobStates.CANCELLED: {JobState.CANCELLED},
 }
+_FILE_COLUMNS: Final = (
+    Job.training_file,
+    Job.validation_file,
+    Job.test_file,
+    Job.unlabelled_file,
+    Job.model,
+)
 _ORDER_COLUMNS: Final = {
     "created": Job.id,  # IDs sort by creation time
     "name": func.lower(func.coalesce(Job.suffix, Job.id)),
@@ -90,4 +99,6 @@ def _build_conditions(search: JobSearch) -> list[ColumnElement[bool]]:
         conditions.append(
             or_(*(column.icontains(search.text, autoescape=True) for column in columns))
         )
+    if search.file_id:
+        conditions.append(or_(*(column == search.file_id for column in _FILE_COLUMNS)))
     return conditions

@@ -19,6 +19,20 @@ class ModelUsage(NamedTuple):
     """Seconds from the last start of each run to its end: the time that a slot was busy."""
 
 
+class JobUsage(NamedTuple):
+    """Runs of one job."""
+
+    job_id: str
+    suffix: str | None
+    model: str
+    runs: int
+    steps: int
+    """Optimizer steps of these runs."""
+    trained_tokens: int
+    seconds: float
+    """As in ``ModelUsage``."""
+
+
 class StorageUsage(NamedTuple):
     files: int
     bytes: int
@@ -49,6 +63,35 @@ def list_model_usage(session: Session, owner_id: str, start: float, end: float) 
         for model, jobs, runs, trained, spent in session.execute(
             query.group_by(Job.model).order_by(Job.model)
         )
+    ]
+
+
+def list_job_usage(
+    session: Session, owner_id: str, start: float, end: float, limit: int
+) -> list[JobUsage]:
+    """Sum the runs that ended in [``start``, ``end``) (unix seconds) by job, those that took the
+    most time first.
+    """
+    seconds = func.coalesce(func.sum(Run.finished_at - Run.started_at), 0.0)
+    query = (
+        select(
+            Job.id,
+            Job.suffix,
+            Job.model,
+            func.count(),
+            func.sum(Run.step),
+            func.sum(Run.trained_tokens),
+            seconds,
+        )
+        .join(Run, Run.job_id == Job.id)
+        .where(Run.owner_id == owner_id, Run.finished_at >= start, Run.finished_at < end)
+        .group_by(Job.id, Job.suffix, Job.model)
+        .order_by(seconds.desc(), Job.id)
+        .limit(limit)
+    )
+    return [
+        JobUsage(job_id, suffix, model, runs, int(steps or 0), int(tokens or 0), float(spent))
+        for job_id, suffix, model, runs, steps, tokens, spent in session.execute(query)
     ]
 
 

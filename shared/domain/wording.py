@@ -1,4 +1,4 @@
-"""Words that agree with numbers, and lists of words, in messages."""
+"""Words that agree with numbers, lists of words and sizes, in messages."""
 
 from collections.abc import Sequence
 
@@ -26,3 +26,13 @@ def join_alternatives(words: Sequence[str]) -> str:
 def lower_first(sentence: str) -> str:
     """Return a sentence, which is not empty, as it stands after a colon."""
     return sentence[0].lower() + sentence[1:]
+
+
+def format_size(size: int) -> str:
+    """Format a number of bytes with three digits or fewer, e.g. ``1.2 MB``."""
+    if size < 1000:
+        return f"{size} B"
+    exponent = min(4, (len(str(size)) - 1) // 3)
+    amount = size / 1000**exponent
+    unit = ("B", "kB", "MB", "GB", "TB")[exponent]
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"

@@ -22,6 +22,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     signal.signal(signal.SIGTERM, before)
 
 
+def interrupt() -> None:
+    """Do what Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 def test_a_small_demo_lets_pilots_choose_and_writes_the_report(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -31,7 +36,8 @@ def test_a_small_demo_lets_pilots_choose_and_writes_the_report(
     ]
     monkeypatch.setattr(demo, "RECIPE_OPTIONS", small)
     monkeypatch.setattr(demo, "ROW_COUNT", 60)
-    assert demo.run_demo(None) == 0
+    monkeypatch.setattr(signal, "pause", interrupt)
+    assert demo.run_demo(None, stays=True) == 0
     output = capsys.readouterr().out
     for expected in (
         "recipe stabilized: pilots choose pooling, reinit_layers and learning_rate first",
@@ -42,6 +48,7 @@ def test_a_small_demo_lets_pilots_choose_and_writes_the_report(
         "stabilized seed 1: succeeded",
         "mean ± std",
         "Comparison: ",
+        "The service runs on until Ctrl-C. The page: http://127.0.0.1:",
     ):
         assert expected in output
     page = (here / "demo-report.html").read_text(encoding="utf-8")

@@ -12,6 +12,9 @@ from tests.processes import await_end, until
 
 
 def test_prints_and_stores_its_url_when_ready(stack: RunningStack) -> None:
+    page, ready = (stack.text().index(text) for text in ("The page: ", "Evenkeel is ready at "))
+    assert page < ready
+    assert f"The page: {stack.url}/jobs" in stack.text()
     assert f"Evenkeel is ready at {stack.url} (2 training slots" in stack.text()
     assert (stack.home / "url").read_text() == f"{stack.url}\n"
     assert set(stack.children()) == {"redis", "api", "worker", "sweeper"}

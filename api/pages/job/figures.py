@@ -65,10 +65,20 @@ async def read_figure(
     """Return a figure as an SVG document. Raises JobNotFound, RouteNotFound without the figure,
     and what drawing raises.
     """
-    drawn = json.loads(await draw_in_turn(services, build_source(services, job_id, "figures")))
+    source = build_source(services, job_id, "figures")
+    return await read_drawn_figure(services, source, section, index, theme)
+
+
+async def read_drawn_figure(
+    services: AppServices, source: PageSource, section: Section, index: int, theme: Theme
+) -> str:
+    """Return a figure of any source. Raises RouteNotFound without the figure, and what reading
+    and drawing raise.
+    """
+    drawn = json.loads(await draw_in_turn(services, source))
     figures: list[str] = drawn[section]
     if not 0 <= index < len(figures):
-        raise RouteNotFound("The report of this job has no such figure now; reload the page.")
+        raise RouteNotFound("There is no such figure now; reload the page.")
     return color_figure(figures[index], theme)
 
 

@@ -27,6 +27,7 @@ IDLE_POLL_INTERVAL_S = 30
 StatesQuery = Annotated[JobStates, Query(alias="state")]
 ModelQuery = Annotated[str, Query(max_length=256)]
 TextQuery = Annotated[str, Query(alias="q", max_length=200)]
+FileQuery = Annotated[str, Query(alias="file", max_length=128)]
 OrderQuery = Annotated[JobOrder, Query(alias="sort")]
 PageQuery = Annotated[int, Query(alias="page", ge=1, le=100_000)]
 
@@ -37,11 +38,12 @@ def show_jobs(
     states: StatesQuery = JobStates.ANY,
     model: ModelQuery = "",
     text: TextQuery = "",
+    file_id: FileQuery = "",
     order: OrderQuery = JobOrder.NEWEST,
     number: PageQuery = 1,
 ) -> Response:
     """Show a page of jobs; a first visit is shown what to do."""
-    search = JobSearch(states, model, text.strip(), order)
+    search = JobSearch(states, model, text.strip(), order, file_id)
     jobs, total = service.search_jobs(
         page.services, search, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
     )
@@ -77,6 +79,7 @@ def _build_url(search: JobSearch, *, without: str) -> str:
         "state": search.states,
         "model": search.model,
         "q": search.text,
+        "file": search.file_id,
         "sort": search.order if search.order is not JobOrder.NEWEST else "",
     }
     kept = {name: value for name, value in parameters.items() if value and name != without}

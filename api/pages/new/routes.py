@@ -1,13 +1,12 @@
 """New job: upload a file, look at its profile, choose the settings, see the plan, start."""
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
-from api.files import service as files
 from api.files.reading import write_row_problems
 from api.jobs import creation
 from api.jobs.planning.dry_run import plan_dry_run
@@ -17,39 +16,35 @@ from api.pages.new.preview import read_preview
 from api.pages.new.screens import render_plan, render_settings, render_upload
 from api.pages.page import FormDep, Page, PageDep, get_text
 from api.pages.screens import NavigationEntry
+from api.pages.uploading import store_upload
 from shared.domain.errors import InvalidRequest, ServiceError
 
 router = APIRouter()
 NAVIGATION = NavigationEntry("New job", "/new", order=20)
 MAX_QUERY_FIELDS = 100
+NO_FILE = ""
+"""ID of the file of a draft before one is chosen."""
 
 FileIdPath = Annotated[str, Path(max_length=256)]
 
 
 @router.get("/new")
 async def show_upload(page: PageDep) -> Response:
-    """Ask for a file."""
-    return await run_in_threadpool(render_upload, page)
+    """Ask for a file. Settings in the address, such as the model, are kept for the next step."""
+    return await run_in_threadpool(render_upload, page, read_draft(page, NO_FILE))
 
 
 @router.post("/new")
 async def upload(page: PageDep, form: FormDep) -> Response:
     """Store the file, and show its profile; a refused one is named beside the field."""
-    given = form.get("file")
+    draft = Draft.from_pairs(NO_FILE, _parse_query(get_text(form, "settings")))
     try:
-        if not isinstance(given, UploadFile) or not given.filename:
-            raise InvalidRequest("No file was chosen. Pick one first.", param="file")
-        filename = files.sanitize_filename(given.filename, param="file")
-        details = files.FileDetails(filename, "fine-tune")
-        lane = page.services.heavy.uploads
-        file = await lane.run(
-            page.services.owner_id, files.create_file, page.services, given.file, details
-        )
+        file = await store_upload(page, form)
     except ServiceError as error:
         if error.status >= 500:
             raise
-        return await run_in_threadpool(render_upload, page, error)
-    return page.redirect(f"/new/{file.id}")
+        return await run_in_threadpool(render_upload, page, draft, error)
+    return page.redirect(replace(draft, file_id=file.id).get_path())
 
 
 @router.get("/new/{file_id}")

@@ -46,11 +46,12 @@ class DataSet:
     errors: Mapping[str, str]
 
 
-def render_upload(page: Page, error: ServiceError | None = None) -> Response:
-    """Render the first step."""
+def render_upload(page: Page, draft: Draft, error: ServiceError | None = None) -> Response:
+    """Render the first step; the draft has no file yet."""
     service = find_service(page)
     response = page.render(
         "new/upload.html.j2",
+        draft=draft,
         status=200 if error is None else error.status,
         error=None if error is None else error.message,
         latest=list_latest_data_sets(page.services, LATEST_FILES) if page.can_change else [],

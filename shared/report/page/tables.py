@@ -38,8 +38,8 @@ def build_tables(jobs: Sequence[JobSection]) -> dict[str, Any]:
     """Build the template's variables that are tables."""
     names = (baseline.name for job in jobs for baseline in job.report.baselines)
     return {
-        "facts": _build_setting_rows([job.facts for job in jobs]),
-        "settings": _build_setting_rows([job.recipe for job in jobs]),
+        "facts": build_setting_rows([job.facts for job in jobs]),
+        "settings": build_setting_rows([job.recipe for job in jobs]),
         "seeds": _build_seed_rows(jobs),
         "baselines": list(dict.fromkeys(names)),
         "classes": _build_class_tables(jobs),
@@ -78,7 +78,7 @@ def _varies(search: PilotSearch, name: str) -> bool:
     return len({str(candidate.get(name)) for candidate in search.candidates}) > 1
 
 
-def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:
+def build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:
     """Build one row for each name that any column has, in order of first appearance."""
     names = dict.fromkeys(name for column in columns for name in column)
     rows = ([format_value(column.get(name)) for column in columns] for name in names)

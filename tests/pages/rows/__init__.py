@@ -19,7 +19,9 @@ class PageRow(NamedTuple):
     scope: Scope | None
     """Scope that the page needs; None if anybody may see it."""
     form: Mapping[str, str] = {}
-    """Fields of the form, for a POST."""
+    """Fields of the form, for a POST; ``{file_id}`` and the like stand for things of an owner."""
+    query: str = ""
+    """Query of the address, with things of an owner as in the path."""
     is_shared: bool = False
     """Whether the route names nothing of an owner."""
 

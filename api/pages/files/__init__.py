@@ -1,0 +1,1 @@
+"""The screens of the stored files, and of one of them."""

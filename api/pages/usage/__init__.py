@@ -1,0 +1,1 @@
+"""The screen of what was trained, and of what takes the room."""
