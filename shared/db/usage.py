@@ -90,7 +90,9 @@ def list_job_usage(
         .limit(limit)
     )
     return [
-        JobUsage(job_id, suffix, model, runs, int(steps or 0), int(tokens or 0), float(spent))
+        JobUsage(
+            job_id, suffix, model, runs, int(steps or 0), int(tokens or 0), float(spent or 0.0)
+        )
         for job_id, suffix, model, runs, steps, tokens, spent in session.execute(query)
     ]
 
