@@ -11,8 +11,7 @@ from api.comparisons.schemas import ComparisonRequest
 from api.jobs.service import search_jobs
 from api.pages.compare import view
 from api.pages.compare.figures import list_compared_pictures
-from api.pages.job.figures import Section, Theme, read_drawn_figure
-from api.pages.job.routes import FIGURE_HEADERS
+from api.pages.job.figures import Section, Theme, read_drawn_figure, respond_with_figure
 from api.pages.jobs.view import build_row
 from api.pages.page import Page, PageDep
 from shared.db.job_search import JobSearch
@@ -65,7 +64,7 @@ async def show_compared_figure(
     request = ComparisonRequest(job_ids=list(dict.fromkeys(job_ids)), metric=metric or None)
     source = await run_in_threadpool(build_live_source, page.services, request)
     svg = await read_drawn_figure(page.services, source, section, index, theme)
-    return Response(svg, media_type="image/svg+xml", headers=FIGURE_HEADERS)
+    return await run_in_threadpool(respond_with_figure, svg, page.request)
 
 
 def _render_comparison(page: Page, request: ComparisonRequest, live: LiveComparison) -> Response:
