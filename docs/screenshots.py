@@ -36,7 +36,7 @@ class Shot(NamedTuple):
 
 
 SHOTS: Final = (
-    Shot("jobs", "/jobs", 480),
+    Shot("jobs", "/jobs", 560),
     Shot("new-job", "/new/{file}?recipe.preset=debiased&runs.num_seeds=5", 820),
     Shot("job-report", "/jobs/{job}", 1000),
     Shot("compare", "/compare?job={job}&job={other}", 900),
