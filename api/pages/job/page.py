@@ -20,8 +20,8 @@ from api.runs.service import list_runs
 from shared.db.pagination import PageRequest
 from shared.domain.states import OPEN_RUN_STATES, JobState, Purpose, RunState
 
-CURVE_INTERVAL_S: Final = 5.0
-"""A figure of a running job is drawn as often; see ``api.reports.recent_pages``."""
+CURVE_INTERVAL_S: Final = 15.0
+"""Between two drawings of a running job's curves, which take some seconds of processor time."""
 
 
 @dataclass(frozen=True)
