@@ -55,6 +55,7 @@ def build_request_kinds(contents: DatabaseContents) -> list[RequestKind]:
         RequestKind("models", ["/v1/models"]),
         RequestKind("queue", ["/v1/queue"], PAGE_GOAL_MS),
         RequestKind("usage of thirty days", ["/v1/usage"], PAGE_GOAL_MS),
+        *_iterate_screen_kinds(targets),
     ]
 
 
@@ -122,3 +123,17 @@ def _iterate_run_kinds(targets: RequestTargets) -> Iterator[RequestKind]:
     yield RequestKind("series, down-sampled", downsampled, SERIES_GOAL_MS)
     yield RequestKind("series of the long run, down-sampled", [long_series], SERIES_GOAL_MS)
     yield RequestKind("one of them", [f"{long_series}&names=train_loss"], SERIES_GOAL_MS)
+
+
+def _iterate_screen_kinds(targets: RequestTargets) -> Iterator[RequestKind]:
+    """Yield the screens of the web page; 95% of their responses should take at most 100 ms."""
+    for path in ("/jobs", "/jobs?q=study", "/new", "/models", "/files", "/queue", "/usage"):
+        yield RequestKind(f"screen {path}", [path])
+    tabs = ("", "/curves", "/runs", "/data", "/recipe", "/events")
+    for job, job_ids in (("an ended job", targets.succeeded), ("a running job", targets.running)):
+        for tab in tabs:
+            paths = [f"/jobs/{job_id}{tab}" for job_id in job_ids]
+            yield RequestKind(f"screen of {job}{tab.replace('/', ', ')}", paths)
+    pairs = zip(targets.succeeded, targets.succeeded[1:], strict=False)
+    compared = [f"/compare?job={first}&job={second}" for first, second in pairs]
+    yield RequestKind("screen /compare", compared)

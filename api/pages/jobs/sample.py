@@ -21,11 +21,12 @@ ROWS: Final = 240
 PURPOSE: Final = "fine-tune"
 SETTINGS: Final = {
     "suffix": "sample",
-    "recipe": {"preset": "debiased"},
+    "recipe": {"preset": "debiased", "pooling": "mean", "head_first": True, "max_steps": 60},
     "runs": {"num_seeds": 5},
     "split": {"validation_fraction": 0.2, "test_fraction": 0.3},
 }
-"""No pilots and few steps: the result is there in about a minute on two cores."""
+"""No pilots, and few steps from a fitted head: in about a minute on two cores there is a result that
+is better than the frozen encoder's."""
 
 
 _ONE_AT_A_TIME: Final = threading.Lock()
