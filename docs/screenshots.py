@@ -41,10 +41,8 @@ SHOTS: Final = (
     Shot("job-report", "/jobs/{job}", 1000),
     Shot("job-curves", "/jobs/{job}/curves", 1000),
     Shot("job-rows", "/jobs/{job}/rows", 1000),
-    Shot("job-recipe", "/jobs/{other}/recipe", 800),
-    Shot("job-model", "/jobs/{job}/model", 900),
+    Shot("job-model", "/jobs/{job}/model", 900, "dark"),
     Shot("compare", "/compare?job={job}&job={other}", 900),
-    Shot("compare-dark", "/compare?job={job}&job={other}", 900, "dark"),
 )
 
 
