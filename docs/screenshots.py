@@ -41,7 +41,7 @@ SHOTS: Final = (
     Shot("job-report", "/jobs/{job}", 1000),
     Shot("job-curves", "/jobs/{job}/curves", 1000),
     Shot("job-rows", "/jobs/{job}/rows", 1000),
-    Shot("job-model", "/jobs/{job}/model", 900, "dark"),
+    Shot("job-model", "/jobs/{job}/model", 900),
     Shot("compare", "/compare?job={job}&job={other}", 900),
 )
 
