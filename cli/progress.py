@@ -81,7 +81,9 @@ def format_validation(run: Run) -> str:
 
 def format_total(progress: Progress) -> str:
     """Format the job's steps and the time that is left."""
-    steps = f"{progress.steps_done:,}/{format_count(progress.steps_total, 'step')}"
+    # without thousands separators, as the numbers of the runs above: every column counts
+    unit = "step" if progress.steps_total == 1 else "steps"
+    steps = f"{progress.steps_done}/{progress.steps_total} {unit}"
     if progress.queue_position:
         return f"{steps}, behind {format_count(progress.queue_position, 'queued run')}"
     if progress.seconds_remaining:
