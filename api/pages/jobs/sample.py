@@ -25,8 +25,8 @@ SETTINGS: Final = {
     "runs": {"num_seeds": 5},
     "split": {"validation_fraction": 0.2, "test_fraction": 0.3},
 }
-"""No pilots, and few steps from a fitted head: in about a minute on two cores there is a result that
-is better than the frozen encoder's."""
+"""No pilots, and few steps from a fitted head: in about a minute on two cores there is a result
+that is better than the frozen encoder's."""
 
 
 _ONE_AT_A_TIME: Final = threading.Lock()
