@@ -37,6 +37,7 @@ LONG_PACKAGES = ("altair", "networkx", "numpy", "redis", "scipy", "sklearn", "sq
 PAIR_PACKAGES = ("networkx", "numpy", "redis", "scipy", "sklearn", "sqlalchemy")
 RAISING_PACKAGES = ("numpy", "scipy", "sklearn", "sqlalchemy", "pydantic", "networkx")
 EXCEPTIONS = ("ValueError", "TypeError", "RuntimeError", "NotImplementedError")
+"""Labels of a data set: the exception with which a message is raised."""
 ROWS_PER_CLASS = 80
 
 
