@@ -1,7 +1,5 @@
 """What is read of stored files: their profile, under another task, and every problem by row."""
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from api.dependencies import AppServices
@@ -11,7 +9,7 @@ from shared.datasets import Validation, build_validation
 from shared.datasets.profile.all_problems import write_problems
 from shared.db.files import Files
 from shared.db.pagination import PageRequest
-from shared.domain.errors import FileNotFound, InvalidValue
+from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest
 
 
@@ -52,15 +50,3 @@ def write_row_problems(services: AppServices, file_id: str, task: TaskRequest) -
         limits = replace(source.limits, max_listed_problems=source.limits.max_rows)
         whole = replace(source, limits=limits)
         return service.read_stored_file(services, whole, write_problems, task)
-
-
-def list_existing_files(services: AppServices, file_ids: Sequence[str | None]) -> list[FileObject]:
-    """List those of the files that still exist, each once, in this order."""
-    found = []
-    with services.database.read() as session:
-        files = Files(session, services.owner_id)
-        for file_id in dict.fromkeys(file_ids):
-            with suppress(FileNotFound):
-                if file_id is not None:
-                    found.append(FileObject.from_row(files.get(file_id)))
-    return found

@@ -1,13 +1,14 @@
 """Pilots: short trial runs that search the automatic settings of a job's recipe.
 
 The policy is successive halving (Jamieson & Talwalkar 2016): many candidates for half the length,
-then the best two for all of it.
+then the best one and what it has to beat for all of it.
 
 1. ``networks``: the rule's network (what the head reads, and what is re-initialized) and up to two
    others (``networks``), half the length, one seed.
 2. ``rates``: the best network with four times and a quarter of the rule's learning rate, and
    ``higher_rates``: sixteen times, if four times is better; same length, same seed.
-3. ``final``: the best candidate and the one that it has to beat, whole length, another seed.
+3. ``final``: the best candidate and the one or two that it has to beat, whole length, another
+   seed.
 4. ``longer``: twice the length, where the score still improves or nothing was learned.
 
 ``pilot_rounds`` plans the rounds within the cost limit, ``pilot_trials`` ranks candidates, and

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.panels import FIGURE_PX, ROW_PX
 from shared.report.figures.titles import build_title
+from shared.report.figures.value_scale import WHOLE_STEPS
 from shared.report.formatting import capitalize_first
 from shared.report.training_curves import Measure, TrainingPlot
 
@@ -53,7 +54,7 @@ def _build_layers(plot: TrainingPlot, palette: Palette) -> "altair.LayerChart | 
         ticks = {"values": decades}
     axis = alt.Axis(format="~g", **ticks)
     y = alt.Y("value:Q", title=_name_axis(plot), scale=scale, axis=axis)
-    x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=6))
+    x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=6, labelExpr=WHOLE_STEPS))
     has_mean = len(plot.lines) > 1
     layers: list[Any] = [_build_lines(plot, palette, x, y, is_thin=has_mean)]
     if has_mean:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from api.files.reading import list_existing_files
+from api.files.listing import list_existing_files
 from api.files.schemas import FileObject
 from api.jobs.schemas import JobObject
 from api.pages.job.page import JobPage, Tab

@@ -1,6 +1,6 @@
 """The tab of the model: try a text, take the files, see the code."""
 
-from api.files.reading import list_existing_files
+from api.files.listing import list_existing_files
 from api.models.of_job import list_job_models
 from api.pages.job.answers import Trial
 from api.pages.job.model_snippets import write_snippets
