@@ -1,9 +1,6 @@
 """Code that uses a job's model: with curl, with the official client, and without the service."""
 
-import json
-import shlex
-
-from api.pages.new.snippets import Service, list_key_options, open_client
+from api.pages.client_code import Service, open_client, write_curl_post
 from shared.domain.task import Task, TaskType
 from shared.recipe import Recipe
 
@@ -15,20 +12,13 @@ def write_snippets(service: Service, model: str, task: Task, recipe: object) -> 
     is_pair = task.text_pair_column is not None
     given: object = {"text_a": EXAMPLE, "text_b": EXAMPLE_PAIR} if is_pair else EXAMPLE
     body = {"model": model, "input": given}
-    found = {"curl": _write_curl(service, body), "Python": _write_python(service, body)}
+    found = {
+        "curl": write_curl_post(service, "/v1/classifications", body),
+        "Python": _write_python(service, body),
+    }
     if isinstance(recipe, Recipe) and recipe.pooling == "family":
         found["Python without the service"] = _write_transformers(task)
     return found
-
-
-def _write_curl(service: Service, body: dict[str, object]) -> str:
-    lines = [
-        f"curl {shlex.quote(f'{service.url}/v1/classifications')}",
-        *list_key_options(service),
-        "-H 'content-type: application/json'",
-        f"-d {shlex.quote(json.dumps(body, indent=2))}",
-    ]
-    return " \\\n  ".join(lines)
 
 
 def _write_python(service: Service, body: dict[str, object]) -> str:

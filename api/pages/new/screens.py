@@ -12,7 +12,7 @@ from api.files.schemas import FileObject
 from api.jobs.planning.dry_run_schemas import DryRun
 from api.models.listing import list_start_models
 from api.models.schemas import ModelObject
-from api.pages.first_commands import get_shown_url
+from api.pages.client_code import find_service
 from api.pages.new import snippets
 from api.pages.new.draft import Draft, InvalidDraft
 from api.pages.new.fields import list_fields
@@ -185,10 +185,6 @@ def _get_rule(plan: DryRun) -> Mapping[str, Any]:
     rule = plan.pilots["rule"]
     assert isinstance(rule, dict)
     return rule
-
-
-def find_service(page: Page) -> snippets.Service:
-    return snippets.Service(get_shown_url(page.request), page.has_session)
 
 
 def _write_code(page: Page, draft: Draft) -> dict[str, str]:

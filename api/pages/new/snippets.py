@@ -1,10 +1,11 @@
 """The same job as commands: with curl, and with the official client for Python."""
 
-import json
 import pprint
 import shlex
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from api.pages.client_code import Service, list_key_options, open_client, write_curl_post
 
 CLIENT_ARGUMENTS: Final = (
     "model",
@@ -15,25 +16,11 @@ CLIENT_ARGUMENTS: Final = (
     "metadata",
 )
 """Arguments of the official client; it sends everything else as ``extra_body``."""
-KEY_VARIABLE: Final = "EVENKEEL_API_KEY"
-
-
-class Service(NamedTuple):
-    """Where the commands send their requests."""
-
-    url: str
-    needs_key: bool
 
 
 def write_curl(service: Service, body: Mapping[str, Any]) -> str:
     """Return the command that creates the job."""
-    lines = [
-        f"curl {shlex.quote(f'{service.url}/v1/fine_tuning/jobs')}",
-        *list_key_options(service),
-        "-H 'content-type: application/json'",
-        f"-d {shlex.quote(json.dumps(body, indent=2))}",
-    ]
-    return " \\\n  ".join(lines)
+    return write_curl_post(service, "/v1/fine_tuning/jobs", body)
 
 
 def write_curl_upload(service: Service, filename: str) -> str:
@@ -70,22 +57,3 @@ def write_python_upload(service: Service, filename: str) -> str:
         "print(file.id)",
     ]
     return "\n".join([*open_client(service), *call])
-
-
-def open_client(service: Service) -> list[str]:
-    """Return the lines of Python that open the client."""
-    key = f'os.environ["{KEY_VARIABLE}"]' if service.needs_key else '"none"'
-    return [
-        *(["import os", ""] if service.needs_key else []),
-        "from openai import OpenAI",
-        "",
-        "client = OpenAI(",
-        f"    base_url={f'{service.url}/v1'!r},",
-        f"    api_key={key},",
-        ")",
-    ]
-
-
-def list_key_options(service: Service) -> list[str]:
-    """Return the options of curl that send the key."""
-    return [f'-H "authorization: Bearer ${KEY_VARIABLE}"'] if service.needs_key else []

@@ -2,10 +2,10 @@
 
 from api.files.listing import list_existing_files
 from api.models.of_job import list_job_models
+from api.pages.client_code import find_service
 from api.pages.job.answers import Trial
 from api.pages.job.model_snippets import write_snippets
 from api.pages.job.page import JobPage, Tab
-from api.pages.new.screens import find_service
 from shared.domain.task import Task
 
 
