@@ -25,6 +25,18 @@ def pair(database: Database) -> tuple[str, str]:
     return low, add_job(database, HIGH, suffix="after", model="tiny-bert")
 
 
+def test_equal_scores_are_shown_without_a_spread_of_zero(
+    http: TestClient, database: Database
+) -> None:
+    jobs = [add_job(database, [score] * 5, suffix=f"all {score}") for score in (0.6, 0.7)]
+    page = compare(http, *jobs)
+    rows = [" ".join(row) for row in page.rows]
+    assert any("0.600 all equal (5)" in row for row in rows), rows
+    assert any("0.700 all equal (5)" in row for row in rows), rows
+    [picture] = [a for tag, a in page.elements if tag == "img" and "scores" in str(a["src"])]
+    assert "± 0.000" not in str(picture["alt"])
+
+
 class TestPair:
     def test_the_verdict_and_the_numbers_are_those_of_the_api(
         self, http: TestClient, pair: tuple[str, str]

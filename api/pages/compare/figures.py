@@ -64,7 +64,10 @@ def _describe_scores(section: JobSection) -> str:
     report = section.report
     if report.mean is None:
         return f"{section.title}: no score"
-    spread = "" if report.std is None else f" ± {format_spread(report.std)}"
+    if report.equal_scores:
+        spread = " in every run"
+    else:
+        spread = "" if report.std is None else f" ± {format_spread(report.std)}"
     return f"{section.title}: mean {format_number(report.mean)}{spread}, n = {report.n}"
 
 
