@@ -111,6 +111,24 @@ def test_without_predictions_there_is_no_tab(http: TestClient, database: Databas
     assert "once the job has ended" in http.get(f"/jobs/{job_id}/rows").text
 
 
+def test_a_storage_that_is_away_takes_no_other_tab_with_it(
+    http: TestClient, job_id: str, settings: Settings
+) -> None:
+    """The report, the runs and the events come from the database."""
+    storage = settings.home / "storage"
+    away = storage.rename(settings.home / "away")
+    try:
+        answers = {tab: http.get(f"/jobs/{job_id}{tab}") for tab in ("", "/runs", "/events")}
+        rows = http.get(f"/jobs/{job_id}/rows")
+    finally:
+        away.rename(storage)
+    assert {tab: answer.status_code for tab, answer in answers.items()} == dict.fromkeys(
+        answers, 200
+    )
+    assert f'href="/jobs/{job_id}/rows"' in answers[""].text
+    assert rows.status_code == 503
+
+
 def test_the_tab_is_there_with_predictions(http: TestClient, job_id: str) -> None:
     assert f'href="/jobs/{job_id}/rows"' in http.get(f"/jobs/{job_id}").text
 
