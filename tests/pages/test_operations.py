@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from shared.db.session import Database
 from shared.db.tables import Job, Run, Worker
 from shared.db.workers import Workers
+from shared.infra.settings import Settings
 from tests.api.scored_jobs import HIGH, add_job
 from tests.make import review_csv
 from tests.shared.report.parsed_page import ParsedPage
@@ -106,3 +107,22 @@ class TestUsage:
     @pytest.mark.parametrize("query", ["?days=0", "?days=x", "?items=1001"])
     def test_a_wrong_address_says_what_is_wrong(self, http: TestClient, query: str) -> None:
         assert http.get(f"/usage{query}").status_code == 400
+
+
+def test_usage_without_the_storage_still_shows_what_was_trained(
+    http: TestClient, database: Database, settings: Settings
+) -> None:
+    job_id = add_job(database, HIGH, suffix="trained")
+    with database.write() as session:
+        for run in session.query(Run).filter_by(job_id=job_id):
+            run.started_at, run.finished_at = time.time() - 60, time.time()
+    storage = settings.home / "storage"
+    away = storage.rename(settings.home / "away")
+    try:
+        answer = http.get("/usage")
+    finally:
+        away.rename(storage)
+    assert answer.status_code == 200, answer.text
+    page = ParsedPage(answer.text)
+    assert "The folder of the storage, storage, is not there." in page.text
+    assert any(row[0].startswith("trained") for row in page.rows if row)

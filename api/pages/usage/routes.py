@@ -13,6 +13,7 @@ from api.operations.usage import list_job_usage, measure_storage, summarize_usag
 from api.pages.page import Page, PageDep
 from api.pages.screens import NavigationEntry
 from shared.domain.errors import ServiceError
+from shared.infra.storage_errors import StorageUnavailable
 
 router = APIRouter()
 NAVIGATION = NavigationEntry("Usage", "/usage", order=60)
@@ -52,8 +53,10 @@ async def show_usage(
         storage = await page.services.heavy.plans.run(
             page.services.owner_id, measure_storage, page.services, count
         )
-    except ServiceError as refused:  # the rest of the page needs no storage
+    except ServiceError as refused:
         error = refused.message
+    except StorageUnavailable as away:  # the rest of the page does without
+        error = f"{away} Retry shortly."
     return await run_in_threadpool(_render_usage, page, days, count, storage, error)
 
 
