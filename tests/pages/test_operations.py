@@ -116,6 +116,7 @@ def test_usage_without_the_storage_still_shows_what_was_trained(
     with database.write() as session:
         for run in session.query(Run).filter_by(job_id=job_id):
             run.started_at, run.finished_at = time.time() - 60, time.time()
+    http.post("/v1/files", files={"file": ("reviews.csv", review_csv(20))}).raise_for_status()
     storage = settings.home / "storage"
     away = storage.rename(settings.home / "away")
     try:
